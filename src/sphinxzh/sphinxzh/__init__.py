@@ -1,0 +1,3 @@
+"""Sphinx extensions for Chinese sites."""
+
+__version__ = "0.1.0"
