@@ -1,0 +1,84 @@
+"""Addresses as the wire has them: 4 or 16 packed bytes, and a prefix as packed bytes plus a length in bits.
+
+Rule: inside the house an address is bytes; text exists only at the edges (configuration, UAPI, output). The
+text forms are those of ``inet_pton`` and ``inet_ntop`` (RFC 4291 section 2.2, written as RFC 5952 asks),
+prefixes those of CIDR (RFC 4632 section 3.1). ``socket.inet_pton`` is a function on bytes, touches no
+network, and costs a fraction of :mod:`ipaddress`.
+"""
+
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import NamedTuple
+
+Buffer = bytes | bytearray | memoryview
+"""What the parsers of this room read. A memoryview is contiguous and of format ``B``."""
+
+
+class PacketError(ValueError):
+    """Bytes or text are not what they should be; the message names the field and the expectation."""
+
+
+class Prefix(NamedTuple):
+    """A network: ``address`` packed, its host bits zero, and ``length`` in bits (0..32 or 0..128)."""
+
+    address: bytes
+    length: int
+
+    def __str__(self) -> str:
+        return f"{format_address(self.address)}/{self.length}"
+
+
+def parse_address(text: str) -> bytes:
+    """The packed form of an IPv4 (4 bytes) or IPv6 (16 bytes) address.
+
+    Raises :exc:`PacketError` on anything else. A zone (``fe80::1%eth0``) is refused: it names an
+    interface and is no part of the address.
+    """
+    try:
+        return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+    except (OSError, ValueError):  # ValueError: a NUL or a character outside of ASCII
+        raise PacketError(f'expected an IPv4 or IPv6 address, got "{text}"') from None
+
+
+def format_address(packed: bytes) -> str:
+    """The text of a packed address of 4 or 16 bytes; raises :exc:`PacketError` on any other length."""
+    if len(packed) == 4:
+        return inet_ntop(AF_INET, packed)
+    if len(packed) == 16:
+        return inet_ntop(AF_INET6, packed)
+    raise PacketError(f"address: expected 4 or 16 packed bytes, got {len(packed)}")
+
+
+def mask(packed: bytes, length: int) -> bytes:
+    """``packed`` with every bit after the first ``length`` cleared."""
+    bits = len(packed) * 8
+    host = bits - length
+    return (int.from_bytes(packed) >> host << host).to_bytes(len(packed))
+
+
+def split_prefix(text: str) -> tuple[bytes, int]:
+    """``address/length`` as (packed address with its host bits, length in bits); no ``/``: full length.
+
+    This is an interface's address: ``10.0.0.2/24`` is the host 2 on the network 10.0.0.0/24. Raises
+    :exc:`PacketError` for a bad address, a length that is no decimal number, or one beyond 32 or 128.
+    """
+    address, slash, digits = text.partition("/")
+    try:
+        packed = parse_address(address)
+    except PacketError:
+        raise PacketError(f'expected an address with a prefix such as 10.0.0.0/24, got "{text}"') from None
+    bits = len(packed) * 8
+    if not slash:
+        return packed, bits
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 3 and int(digits) <= bits):
+        raise PacketError(f'expected a prefix length from 0 to {bits} after the "/", got "{text}"')
+    return packed, int(digits)
+
+
+def parse_prefix(text: str) -> Prefix:
+    """The network of ``address/length``, host bits cleared (``10.0.0.9/24`` is 10.0.0.0/24).
+
+    Without a length it is the single address (/32 or /128), as wg(8) reads AllowedIPs. Raises
+    :exc:`PacketError`.
+    """
+    packed, length = split_prefix(text)
+    return Prefix(mask(packed, length), length)
