@@ -9,12 +9,7 @@ network, and costs a fraction of :mod:`ipaddress`.
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import NamedTuple
 
-Buffer = bytes | bytearray | memoryview
-"""What the parsers of this room read. A memoryview is contiguous and of format ``B``."""
-
-
-class PacketError(ValueError):
-    """Bytes or text are not what they should be; the message names the field and the expectation."""
+from glasstunnel.ip import PacketError
 
 
 class Prefix(NamedTuple):
@@ -50,8 +45,9 @@ def format_address(packed: bytes) -> str:
 
 def mask(packed: bytes, length: int) -> bytes:
     """``packed`` with every bit after the first ``length`` cleared."""
-    bits = len(packed) * 8
-    host = bits - length
+    host = len(packed) * 8 - length
+    if not host:
+        return packed
     return (int.from_bytes(packed) >> host << host).to_bytes(len(packed))
 
 

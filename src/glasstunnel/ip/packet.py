@@ -6,7 +6,7 @@ nothing twice: :func:`total_length` is the gate, and the other functions may be 
 passed it. Field positions: RFC 791 section 3.1 and RFC 8200 section 3.
 """
 
-from glasstunnel.ip.address import Buffer
+from glasstunnel.ip import Buffer
 
 IPV4_HEADER = 20  # bytes, without options: RFC 791 section 3.1
 IPV6_HEADER = 40  # bytes: RFC 8200 section 3
