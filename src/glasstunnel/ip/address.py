@@ -78,3 +78,21 @@ def parse_prefix(text: str) -> Prefix:
     """
     packed, length = split_prefix(text)
     return Prefix(mask(packed, length), length)
+
+
+def is_single_host(packed: bytes) -> bool:
+    """Whether a packed address can be one host's on a network, and so be answered (RFC 1122 section 3.2.2).
+
+    Not 0.0.0.0/8, loopback, multicast, 240.0.0.0/4 or broadcast; not ``::``, ``::1`` or ff00::/8. A network's
+    own broadcast address (10.0.0.255) looks like a host here: only who knows the prefix can tell.
+    """
+    if len(packed) == 4:
+        return 0 < packed[0] < 224 and packed[0] != 127
+    return packed[0] != 0xFF and packed[:15] + bytes((packed[15] & 0xFE,)) != bytes(16)
+
+
+def is_for_many(packed: bytes) -> bool:
+    """Whether a packet to this address, packed, reaches many hosts: multicast, or 255.255.255.255."""
+    if len(packed) == 4:
+        return packed[0] >> 4 == 14 or packed == b"\xff\xff\xff\xff"
+    return packed[0] == 0xFF
