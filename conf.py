@@ -1,6 +1,6 @@
 """Sphinx configuration of the book 玻璃隧道.  It stands at the root of the repository and builds `docs/`:
 
-    sphinx-build -c . docs _build/html        (or simply: make html)
+sphinx-build -c . docs _build/html        (or simply: make html)
 """
 
 import sys

@@ -1,11 +1,11 @@
 """Make `.venv` from requirements.lock, or bring it up to date.  Called by `make venv`; standard library only.
 
 The rule: what is installed is exactly what the lock names, hash by hash, and nothing is fetched that the lock
-does not name.  So setuptools goes in first (jieba is published as source only, and pip would otherwise fetch a
-build backend of its own choice), then the whole lock, then the two packages of this repository, editable.
+does not name.  So setuptools goes in first (jieba is published as source only, and pip would otherwise fetch
+a build backend of its own choice), then the whole lock, then the two packages of this repository, editable.
 
-A stamp inside the environment remembers the lock and the interpreter; the environment is made anew when either
-has changed, and only the two packages are installed again when just their metadata has.
+A stamp inside the environment remembers the lock and the interpreter; the environment is made anew when
+either has changed, and only the two packages are installed again when just their metadata has.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def main(target: str) -> None:
     if found.get("environment") != wanted["environment"] or not works(python):
         need_venv()
         stamp.unlink(missing_ok=True)
-        step("Making {}".format(shown(venv)), [sys.executable, "-m", "venv", "--clear", str(venv)])
+        step(f"Making {shown(venv)}", [sys.executable, "-m", "venv", "--clear", str(venv)])
         install_lock(python)
         found = {}
     if found.get("packages") != wanted["packages"]:
@@ -81,7 +81,7 @@ def install_lock(python: Path) -> None:
             str(LOCK),
         ),
     )
-    step("Checking that they fit together", [str(python), "-m", "pip", "--disable-pip-version-check", "check"])
+    step("Checking that they fit together", [str(python), "-m", "pip", "check"])
 
 
 def pip(python: Path, *arguments: str) -> list[str]:
@@ -90,12 +90,18 @@ def pip(python: Path, *arguments: str) -> list[str]:
 
 
 def step(what: str, command: list[str]) -> None:
-    """Run one command under a line that says what it does and how long it took; show its output if it fails."""
+    """Run one command under a line that says what it does and how long it took; if it fails, its output."""
     print(f"{what} … ", end="", flush=True)
     began = time.monotonic()
     environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     print(f"{time.monotonic() - began:.0f} s", flush=True)
     if done.returncode:

@@ -1,0 +1,276 @@
+"""Runs the gates of the project, tier by tier, and ends with a table of times.  Standard library only.
+
+    gates.py                 every tier (make test)
+    gates.py lint doctest    only these
+    gates.py need pdf        only see to the system packages that a tier needs
+
+The rule: a tier that fails does not keep the others from running, and a tier that cannot run here is named,
+not passed over in silence.  On Debian as root the system packages that are missing are installed first;
+otherwise the one line that installs them is printed and the tiers that need them are left out.
+"""
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something of the system: the Debian package that brings it, and how to see that it is there."""
+
+    package: str
+    programs: tuple[str, ...] = ()  # any one of these on PATH
+    tex_file: str = ""  # a file that TeX finds
+    font: str = ""  # a font that fontconfig finds
+
+    def is_met(self) -> bool:
+        """Whether it is there, however it was installed."""
+        if self.programs:
+            return any(shutil.which(program) for program in self.programs)
+        if self.tex_file:
+            return _prints(["kpsewhich", self.tex_file])
+        return _prints(["fc-list", self.font, "file"])
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Some commands, of which each must succeed, and what they need of the system."""
+
+    name: str
+    what: str
+    commands: tuple[tuple[str, ...], ...]
+    needs: tuple[Need, ...] = ()
+
+
+IP = Need("iproute2", programs=("ip",))
+PING = Need("iputils-ping", programs=("ping",))
+UNSHARE = Need("util-linux", programs=("unshare",))
+CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
+TEX = (
+    Need("texlive-xetex", programs=("xelatex",)),
+    Need("latexmk", programs=("latexmk",)),
+    Need("texlive-latex-extra", tex_file="tabulary.sty"),
+    Need("texlive-lang-chinese", tex_file="xeCJK.sty"),
+    Need("texlive-fonts-recommended", tex_file="pzdr.tfm"),
+    Need("fonts-freefont-otf", font=":family=FreeSerif"),
+    CJK,
+    Need("librsvg2-bin", programs=("rsvg-convert",)),
+)
+
+
+def python(*arguments: str) -> tuple[str, ...]:
+    """A command of the environment's Python."""
+    return (sys.executable, "-m", *arguments)
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    """A pytest run whose coverage is kept for the last tier."""
+    return python("coverage", "run", "-m", "pytest", "-q", *arguments)
+
+
+def sphinx(builder: str) -> tuple[str, ...]:
+    """A build from nothing, in which a warning is an error."""
+    strict = python("sphinx", "-n", "-W", "--keep-going", "-q", "-E", "-c", ".")
+    if builder == "latexpdf":
+        return (*strict, "-M", "latexpdf", "docs", "_build")
+    return (*strict, "-b", builder, "-d", f"_build/doctrees-{builder}", "docs", f"_build/{builder}")
+
+
+APART = "not interop and not browser and not built and not pdf and not shown"
+PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
+
+TIERS = (
+    Tier(
+        "lint",
+        "ruff, mypy --strict",
+        (
+            python("ruff", "check", "."),
+            python("ruff", "format", "--check", "."),
+            python(
+                "mypy",
+                *(path for path in PYTHON_CODE if any((ROOT / path).rglob("*.py")) or path == "conf.py"),
+            ),
+        ),
+    ),
+    Tier(
+        "unit", "unit, property and simulation tests", (pytest("tests", "--ignore=tests/docs", "-m", APART),)
+    ),
+    Tier(
+        "interop",
+        "tunnels against wireguard-go and wg, in network namespaces",
+        (pytest("tests", "-m", "interop"),),
+        (
+            IP,
+            PING,
+            UNSHARE,
+            Need("wireguard-tools", programs=("wg",)),
+            Need("wireguard-go", programs=("wireguard-go", "wireguard")),
+            Need("iperf3", programs=("iperf3",)),
+            Need("nftables", programs=("nft",)),
+        ),
+    ),
+    Tier(
+        "book", "the Python blocks and console sessions of the pages", (pytest("docs"),), (IP, PING, UNSHARE)
+    ),
+    Tier(
+        "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)
+    ),
+    Tier("html", "the site, and every link inside it", (sphinx("html"), pytest("tests/docs", "-m", "built"))),
+    Tier("singlehtml", "the single page", (sphinx("singlehtml"),)),
+    Tier(
+        "browser",
+        "the site in a browser",
+        (pytest("tests", "-m", "browser"),),
+        (Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")), CJK),
+    ),
+    Tier(
+        "pdf",
+        "the PDF, read back",
+        (sphinx("latexpdf"), pytest("tests/docs", "-m", "pdf")),
+        (*TEX, Need("poppler-utils", programs=("pdftotext",))),
+    ),
+    Tier(
+        "doctest",
+        "the examples in docstrings and in doctest directives",
+        (sphinx("doctest"), pytest("--doctest-modules", "src/glasstunnel", "src/sphinxzh/sphinxzh")),
+    ),
+    Tier(
+        "shown",
+        "whether tests ran every line that the book shows",
+        (python("coverage", "combine", "--quiet", "_build/coverage"), pytest("tests/docs", "-m", "shown")),
+    ),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the command line asks for; the exit status."""
+    known = {tier.name: tier for tier in TIERS}
+    only_needs = bool(arguments) and arguments[0] == "need"
+    names = list(arguments[1:] if only_needs else arguments) or list(known)
+    for name in names:
+        if name not in known:
+            return say(f"No tier is called {name}; there are: {', '.join(known)}.", 2)
+    tiers = [known[name] for name in names]
+    missing = provide(need for tier in tiers for need in tier.needs)
+    if only_needs:
+        return 1 if missing else 0
+    if len(tiers) > 1:
+        shutil.rmtree(BUILD / "coverage", ignore_errors=True)
+    return report([run(tier, missing) for tier in tiers])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a tier went."""
+
+    tier: Tier
+    result: str  # "passed", "failed" or "left out: …"
+    seconds: float
+
+
+def run(tier: Tier, missing: Iterable[Need]) -> Outcome:
+    """Run one tier, streaming what it prints."""
+    print(f"\n━━ {tier.name}: {tier.what} ".ljust(100, "━"), flush=True)
+    lacking = [need.package for need in missing if need in tier.needs]
+    if lacking:
+        print(f"Left out: {', '.join(lacking)} missing.", flush=True)
+        return Outcome(tier, f"left out: no {', '.join(lacking)}", 0.0)
+    environment = {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PYTHONUTF8": "1",
+        "COVERAGE_FILE": str(BUILD / "coverage" / "data"),
+        "GLASSTUNNEL_GATES": "1",  # what a test would skip for want of a build is then a failure
+        "LATEXMKOPTS": "-quiet",
+    }
+    (BUILD / "coverage").mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    result = "passed"
+    for command in tier.commands:
+        print("$ " + shlex.join(["python", *command[1:]]), flush=True)
+        status = subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False
+        ).returncode
+        if status:
+            print(f"Failed with status {status}.", flush=True)
+            result = "failed"
+    return Outcome(tier, result, time.monotonic() - began)
+
+
+def report(outcomes: Sequence[Outcome]) -> int:
+    """Print the table; 0 when nothing failed."""
+    print("\n" + "━" * 100)
+    for outcome in outcomes:
+        print(f"{outcome.tier.name:<12}{outcome.seconds:>7.1f} s   {outcome.result:<10}  {outcome.tier.what}")
+    failed = sum(outcome.result == "failed" for outcome in outcomes)
+    passed = sum(outcome.result == "passed" for outcome in outcomes)
+    print(f"{'together':<12}{sum(outcome.seconds for outcome in outcomes):>7.1f} s")
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+def provide(needs: Iterable[Need]) -> list[Need]:
+    """See to the system's packages; what is still missing afterwards."""
+    wanted = list(dict.fromkeys(needs))
+    missing = [need for need in wanted if not need.is_met()]
+    if not missing:
+        return []
+    packages = " ".join(need.package for need in missing)
+    apt = shutil.which("apt-get")
+    if apt is None:
+        say(f"Missing on this system (named as Debian's packages): {packages}")
+    elif os.geteuid() != 0:
+        say(f"Missing: run  sudo apt-get install --no-install-recommends {packages}")
+    else:
+        say(f"Installing {packages} …")
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        install = [apt, "install", "-q", "-y", "--no-install-recommends", *packages.split()]
+        for command in ([apt, "update", "-q"], install):
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                say(f"{shlex.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+                break
+        missing = [need for need in missing if not need.is_met()]
+    return missing
+
+
+def say(message: str, status: int = 0) -> int:
+    """Print a line to standard error; `status`, for the caller to return."""
+    print(message, file=sys.stderr, flush=True)
+    return status
+
+
+def _prints(command: list[str]) -> bool:
+    """Whether the program exists and prints something."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError:
+        return False
+    return bool(done.stdout.strip())
+
+
+if __name__ == "__main__":
+    if importlib.util.find_spec("pytest") is None:
+        sys.exit("Run this with the environment's Python: make test")
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
