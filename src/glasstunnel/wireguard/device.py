@@ -1,0 +1,313 @@
+"""The device: our identity, the peers, the receiver indices and the path of bursts.
+
+Rule: whatever goes in or out passes through five functions, ``seal`` and ``open`` for bursts of transport
+data, ``receive`` for handshake messages, ``start`` and ``tick`` for time. Whoever calls them does what the
+result says. Section: WP §2 (cryptokey routing), §5.4 (messages).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from glasstunnel.ip.packet import source, total_length
+from glasstunnel.noise import CURVE25519, InvalidPublicKeyError, KeyPair
+from glasstunnel.wireguard.allowed_ips import AllowedIPs
+from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard.cookie import mac1_is_right, mac1_key
+from glasstunnel.wireguard.ecn import NOT_ECT, decapsulate, encapsulate
+from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Staged
+from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, ResponderHandshake, Rng
+from glasstunnel.wireguard.keypair import Keypair
+from glasstunnel.wireguard.messages import (
+    KEEPALIVE_SIZE,
+    Initiation,
+    MessageError,
+    MessageType,
+    Response,
+    message_type,
+    receiver_index,
+)
+from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
+from glasstunnel.wireguard.peer import Peer
+from glasstunnel.wireguard.schedule import Schedule
+from glasstunnel.wireguard.transport import open_rows, seal_rows
+
+MAX_KEEPALIVE: Final = 0xFFFF
+
+
+class Device:
+    """A WireGuard interface without the interface.
+
+    Args:
+        private_key: 32 bytes, or None: then nothing is sent and nothing understood until there is one.
+        parameters: the protocol's constants.
+    """
+
+    def __init__(self, private_key: bytes | None = None, *, parameters: Parameters = PARAMETERS) -> None:
+        self.parameters = parameters
+        self.peers: dict[bytes, Peer] = {}
+        """By static public key."""
+        self.allowed_ips: AllowedIPs[Peer] = AllowedIPs()
+        self.indices: dict[int, tuple[Peer, Keypair | None]] = {}
+        """Receiver index to session, or to a peer whose handshake is under way."""
+        self.schedule = Schedule()
+        self.drops: Counter[Drop] = Counter()
+        self.listen_port = 0
+        """For UAPI only: the core opens no socket."""
+        self.fwmark = 0
+        """For UAPI only."""
+        self.private_key: bytes | None = None
+        self.static: KeyPair | None = None
+        self._mac1_key = b""
+        self.set_private_key(private_key)
+
+    # Configuration
+
+    @property
+    def public_key(self) -> bytes | None:
+        """Our static public key, 32 bytes, if we have one."""
+        return self.static.public if self.static else None
+
+    def set_private_key(self, private_key: bytes | None) -> None:
+        """Become somebody else: sessions end, and a peer that we have become is removed, as the kernel does.
+
+        Raises:
+            ValueError: if the key is not 32 bytes.
+        """
+        if private_key is not None and len(private_key) != KEY_SIZE:
+            raise ValueError(f"private key: expected {KEY_SIZE} bytes, got {len(private_key)}")
+        for peer in self.peers.values():
+            peer.clear()
+        self.private_key = private_key
+        self.static = CURVE25519.keypair(private_key) if private_key is not None else None
+        if self.static:
+            self._mac1_key = mac1_key(self.static.public)
+            self.remove_peer(self.static.public)
+            for peer in self.peers.values():
+                self._precompute(peer)
+
+    def add_peer(
+        self,
+        public_key: bytes,
+        *,
+        preshared_key: bytes = NO_PSK,
+        endpoint: Path | None = None,
+        allowed_ips: Iterable[tuple[bytes, int]] = (),
+        persistent_keepalive: int = 0,
+    ) -> Peer:
+        """Add a peer.
+
+        Args:
+            public_key: its static public key, 32 bytes.
+            preshared_key: 32 bytes, zeros for none.
+            endpoint: where it is, if we know it.
+            allowed_ips: (address of 4 or 16 bytes, prefix length); taken from any peer that had the same
+                prefix. persistent_keepalive: interval in seconds, 0 for none.
+
+        Raises:
+            ValueError: if a key has the wrong length, is known already or is our own, or a number is out of
+                range.
+        """
+        for name, key in (("public key", public_key), ("preshared key", preshared_key)):
+            if len(key) != KEY_SIZE:
+                raise ValueError(f"{name}: expected {KEY_SIZE} bytes, got {len(key)}")
+        if public_key in self.peers:
+            raise ValueError("public key: expected one that no other peer has")
+        if public_key == self.public_key:
+            raise ValueError("public key: expected another than the device's own")
+        if not 0 <= persistent_keepalive <= MAX_KEEPALIVE:
+            raise ValueError(
+                f"persistent keepalive: expected 0 to {MAX_KEEPALIVE} seconds, got {persistent_keepalive}"
+            )
+        peer = Peer(self, public_key, preshared_key, endpoint)
+        peer.timers.persistent_keepalive = persistent_keepalive
+        try:
+            for address, length in allowed_ips:
+                self.allowed_ips.insert(address, length, peer)
+        except ValueError:
+            self.allowed_ips.remove(peer)
+            raise
+        self.peers[public_key] = peer
+        self._precompute(peer)
+        return peer
+
+    def remove_peer(self, public_key: bytes) -> None:
+        """Forget a peer and all that belongs to it; nothing happens if there is none of that key."""
+        peer = self.peers.pop(public_key, None)
+        if peer:
+            self.allowed_ips.remove(peer)
+            peer.clear()
+            if self.static:
+                self.static.forget(public_key)
+
+    def _precompute(self, peer: Peer) -> None:
+        if self.static:
+            # A key of low order is kept: each handshake with it fails, and is counted.
+            with suppress(InvalidPublicKeyError):
+                self.static.precompute(peer.public_key)
+
+    def new_index(self, rng: Rng) -> int:
+        """A random receiver index that is not in use."""
+        while True:
+            index = int.from_bytes(rng(4))
+            if index not in self.indices:
+                return index
+
+    # Time
+
+    def start(self, now: float) -> list[Event]:
+        """The interface is up: peers with a persistent keepalive are spoken to at once."""
+        return [
+            event
+            for peer in self.peers.values()
+            if peer.persistent_keepalive
+            for event in peer.send_keepalive(now)
+        ]
+
+    @property
+    def deadline(self) -> float:
+        """When :meth:`tick` is due; infinity for never."""
+        return self.schedule.deadline
+
+    def tick(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Do what is due by now.
+
+        Args:
+            now: seconds of a clock that never goes back and counts a laptop's sleep.
+            wall: nanoseconds since 1970, for the timestamp of initiations.
+            rng: randomness, such as ``os.urandom``.
+        """
+        return [event for peer in self.schedule.due(now) for event in peer.tick(now, wall, rng)]
+
+    # Bursts
+
+    def seal(
+        self, now: float, burst: Burst, dst: bytes, mtu: int, ecn: int = NOT_ECT
+    ) -> Sealed | Staged | Refused:
+        """Turn packets into transport data, in place.
+
+        Args:
+            now: seconds.
+            burst: at least one packet, all of them for ``dst``, none longer than the burst's rows allow.
+            dst: the packets' destination address, 4 or 16 bytes.
+            mtu: MTU of the tunnel's interface in bytes, past which nothing is padded.
+            ecn: the two ECN bits that all packets have.
+        """
+        peer = self.allowed_ips.lookup(dst)
+        if peer is None:
+            self.drops[Drop.NO_ROUTE] += burst.n
+            return Refused(Drop.NO_ROUTE)
+        if peer.endpoint is None:
+            self._drop(peer, Drop.NO_ENDPOINT, burst.n)
+            return Refused(Drop.NO_ENDPOINT)
+        keypair = peer.sendable(now, burst.n)
+        if keypair is None:
+            for packet in burst.packets():
+                peer.stage(bytes(packet), mtu)
+            peer.want_initiation(now)
+            return Staged(peer)
+        peer.sealed(now, keypair, seal_rows(keypair, burst, mtu), has_data=True)
+        return Sealed(peer, peer.endpoint, encapsulate(ecn))
+
+    def open(self, now: float, burst: Burst, path: Path, ecn: int = NOT_ECT) -> Opened:
+        """Turn transport data into packets, in place.
+
+        Args:
+            now: seconds.
+            burst: at least one datagram of type 4, all of them with one receiver index and from one path.
+            path: where they came from.
+            ecn: the two ECN bits that all datagrams had.
+        """
+        peer, keypair = self.indices.get(receiver_index(burst.wire[0]), (None, None))
+        if peer is None or keypair is None:
+            self.drops[Drop.UNKNOWN_INDEX] += burst.n
+            return Opened(None, [], [])
+        if not keypair.may_open(now, self.parameters):
+            self._drop(peer, Drop.EXPIRED_KEYPAIR, burst.n)
+            return Opened(None, [], [])
+        authentic, data = False, []
+        for row, verdict in open_rows(keypair, burst, self.parameters.reject_after_messages):
+            if verdict is not None:
+                self._drop(peer, verdict, 1)
+                continue
+            authentic = True
+            if burst.size[row]:
+                data.append(row)
+            else:
+                peer.rx_bytes += KEEPALIVE_SIZE
+        if not authentic:
+            return Opened(None, [], [])
+        events = peer.received(now, keypair, path, has_data=bool(data))
+        return Opened(peer, [row for row in data if self._accept(peer, burst, row, ecn)], events)
+
+    def _accept(self, peer: Peer, burst: Burst, row: int, ecn: int) -> bool:
+        """Trim an authentic packet to its own length, unless it is none or not the peer's to send."""
+        packet, padded = burst.plain[row], burst.size[row]
+        size = total_length(packet, 0, padded)
+        if not size:
+            return self._drop(peer, Drop.NOT_IP, 1)
+        if self.allowed_ips.lookup(source(packet)) is not peer:
+            return self._drop(peer, Drop.WRONG_SOURCE, 1)
+        if ecn and not decapsulate(packet, ecn):
+            return self._drop(peer, Drop.CONGESTION, 1)
+        burst.size[row] = size
+        peer.rx_bytes += KEEPALIVE_SIZE + padded
+        return True
+
+    # Handshakes
+
+    def receive(
+        self, now: float, wall: int, rng: Rng, datagram: bytes | memoryview, path: Path
+    ) -> list[Event]:
+        """Take in a datagram that is not transport data.
+
+        Args:
+            now, wall, rng: as for :meth:`tick`.
+            datagram: any bytes from anybody.
+            path: where they came from.
+        """
+        try:
+            kind = message_type(datagram)
+        except MessageError:
+            return self._ignore(Drop.MALFORMED)
+        if self.static is None:
+            return self._ignore(Drop.NO_PRIVATE_KEY)
+        match kind:
+            case MessageType.INITIATION | MessageType.RESPONSE if not mac1_is_right(datagram, self._mac1_key):
+                return self._ignore(Drop.WRONG_MAC1)
+            case MessageType.INITIATION:
+                return self._receive_initiation(now, rng, Initiation.parse(datagram), path)
+            case MessageType.RESPONSE:
+                return self._receive_response(now, Response.parse(datagram), path)
+            case MessageType.COOKIE_REPLY:
+                return self._ignore(Drop.COOKIE_REPLY)
+            case MessageType.TRANSPORT_DATA:
+                return self._ignore(Drop.MALFORMED)  # belongs into a burst
+
+    def _receive_initiation(self, now: float, rng: Rng, initiation: Initiation, path: Path) -> list[Event]:
+        assert self.static is not None
+        handshake = ResponderHandshake(self.static, rng)
+        try:
+            handshake.consume_initiation(initiation)
+        except HandshakeError:
+            return self._ignore(Drop.BAD_HANDSHAKE)
+        peer = self.peers.get(handshake.remote_static)
+        if peer is None:
+            return self._ignore(Drop.UNKNOWN_PEER)
+        return peer.respond(now, rng, handshake, path)
+
+    def _receive_response(self, now: float, response: Response, path: Path) -> list[Event]:
+        peer, keypair = self.indices.get(response.receiver, (None, None))
+        if peer is None or keypair is not None:
+            return self._ignore(Drop.UNKNOWN_INDEX)
+        return peer.consume_response(now, response, path)
+
+    def _ignore(self, reason: Drop) -> list[Event]:
+        self.drops[reason] += 1
+        return []
+
+    def _drop(self, peer: Peer, reason: Drop, packets: int) -> bool:
+        peer.drops[reason] += packets
+        self.drops[reason] += packets
+        return False

@@ -1,0 +1,38 @@
+"""Congestion marks across the tunnel.
+
+Rule: a router that marks the outer packet must be heard by the inner connection, and a packet whose ends know
+nothing of ECN must not carry a mark out of the tunnel. Section: RFC 6040 §4; encapsulation in the manner of
+RFC 3168 §9.1.1, as the kernel does it (``INET_ECN_encapsulate``): the outer header of a packet already marked
+begins again at ECT(0).
+"""
+
+from typing import Final
+
+from glasstunnel.ip.packet import ecn, version
+
+NOT_ECT: Final = 0
+ECT_1: Final = 1
+ECT_0: Final = 2
+CE: Final = 3
+
+
+def encapsulate(inner: int) -> int:
+    """ECN bits of the outer header for a packet with these."""
+    return ECT_0 if inner == CE else inner
+
+
+def decapsulate(packet: memoryview, outer: int) -> bool:
+    """Carry the outer ECN bits into an opened packet, in place; False if the packet must be dropped."""
+    if outer != CE or ecn(packet) == CE:
+        return True
+    if ecn(packet) == NOT_ECT:
+        return False
+    if version(packet) == 6:
+        packet[1] |= CE << 4
+        return True
+    mark = CE - ecn(packet)
+    packet[1] |= CE
+    # The checksum's low byte falls by what the header's low byte rose; RFC 1624, eqn. 3, in ones' complement.
+    checksum = int.from_bytes(packet[10:12]) - mark
+    packet[10:12] = (checksum if checksum >= 0 else checksum + 0xFFFF).to_bytes(2)
+    return True

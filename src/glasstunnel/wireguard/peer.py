@@ -1,0 +1,339 @@
+"""The state machine of one peer: handshakes, keypairs, staged packets, timers.
+
+Rule: everything that happens to a peer passes through one method here, which changes its state, tells the
+timers and returns the events. When a timer expires is in :mod:`~glasstunnel.wireguard.timers`; what it does
+is at the end of this module. Section: WP §6; kernel send.c, receive.c, timers.c.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import Counter, deque
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from glasstunnel.ip.packet import ecn
+from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard.cookie import add_macs, mac1_key
+from glasstunnel.wireguard.crypto import TIMESTAMP_GRAIN, TIMESTAMP_SIZE, tai64n
+from glasstunnel.wireguard.ecn import encapsulate
+from glasstunnel.wireguard.events import Drop, Event, GaveUp, KeysReady, Path, Send
+from glasstunnel.wireguard.handshake import (
+    HandshakeError,
+    InitiatorHandshake,
+    ResponderHandshake,
+    Rng,
+    TransportKeys,
+)
+from glasstunnel.wireguard.keypair import Keypair, Keypairs
+from glasstunnel.wireguard.messages import INITIATION_SIZE, RESPONSE_SIZE, Response
+from glasstunnel.wireguard.timers import Occasion, Timers
+from glasstunnel.wireguard.transport import seal_rows
+
+if TYPE_CHECKING:
+    from glasstunnel.wireguard.device import Device
+
+HANDSHAKE_TOS: Final = 0x88
+"""Traffic class of handshake messages: DSCP AF41 (kernel messages.h ``HANDSHAKE_DSCP``)."""
+
+# Occasions that coincide, joined once.
+_SENT_DATA: Final = Occasion.SENT | Occasion.SENT_DATA
+_RECEIVED_DATA: Final = Occasion.RECEIVED | Occasion.RECEIVED_DATA
+_SENT_INITIATION: Final = Occasion.SENT | Occasion.INITIATED
+_SENT_RESPONSE: Final = Occasion.RECEIVED | Occasion.SENT | Occasion.DERIVED
+_RECEIVED_RESPONSE: Final = Occasion.RECEIVED | Occasion.DERIVED | Occasion.COMPLETED
+
+
+class Peer:
+    """One peer of a device; made by :meth:`Device.add_peer`."""
+
+    def __init__(
+        self, device: Device, public_key: bytes, preshared_key: bytes, endpoint: Path | None
+    ) -> None:
+        self._device = device
+        self.public_key = public_key
+        self.preshared_key = preshared_key
+        self.endpoint = endpoint
+        self.tx_bytes = 0
+        """Bytes of UDP payload sent to this peer."""
+        self.rx_bytes = 0
+        """Bytes of UDP payload received from this peer and found good."""
+        self.last_handshake: float | None = None
+        """``now`` at which the last session began to stand."""
+        self.drops: Counter[Drop] = Counter()
+        self.keypairs = Keypairs()
+        self.timers = Timers(device.parameters)
+        self.wake_at = inf
+        """Kept by the device's schedule."""
+        self._mac1_key = mac1_key(public_key)
+        self._staged: deque[bytes] = deque()
+        self._staged_mtu = 0
+        self._initiation: tuple[int, InitiatorHandshake] | None = None  # the index we gave it, and its state
+        self._wants_initiation = False
+        self._attempts = 0
+        self._asked_in_last_minute = False
+        self._last_sent_handshake = -inf
+        self._last_consumed_initiation = -inf
+        self._latest_timestamp = bytes(TIMESTAMP_SIZE)
+        self._sent_wall = -TIMESTAMP_GRAIN
+
+    def __repr__(self) -> str:
+        return f"<Peer {b64encode(self.public_key).decode()}>"
+
+    @property
+    def allowed_ips(self) -> list[tuple[bytes, int]]:
+        """The prefixes that are routed to this peer, as (address, length)."""
+        return list(self._device.allowed_ips.of(self))
+
+    @property
+    def persistent_keepalive(self) -> int:
+        """Interval of persistent keepalives in seconds, 0 for none."""
+        return self.timers.persistent_keepalive
+
+    def set_persistent_keepalive(self, now: float, interval: int) -> list[Event]:
+        """Change the interval (0 to 65535 seconds); switched on, it begins with a keepalive at once."""
+        before, self.timers.persistent_keepalive = self.timers.persistent_keepalive, interval
+        return self.send_keepalive(now) if interval and not before else []
+
+    # Sending
+
+    def sendable(self, now: float, packets: int) -> Keypair | None:
+        """The keypair that may seal so many packets now, if there is one."""
+        current = self.keypairs.current
+        return current if current and current.may_seal(now, packets, self._device.parameters) else None
+
+    def sealed(self, now: float, keypair: Keypair, size: int, has_data: bool) -> None:
+        """Datagrams of ``size`` bytes altogether have been sealed and are about to be sent."""
+        self.tx_bytes += size
+        self._on(_SENT_DATA if has_data else Occasion.SENT, now)
+        if keypair.wants_rekey_after_sending(now, self._device.parameters):
+            self.want_initiation(now)
+
+    def stage(self, packet: bytes, mtu: int) -> None:
+        """Keep a packet until there is a session; the oldest gives way when there are too many."""
+        if len(self._staged) >= self._device.parameters.max_staged_packets:
+            self._staged.popleft()
+            self._drop(Drop.QUEUE_FULL)
+        self._staged.append(packet)
+        self._staged_mtu = mtu
+
+    def flush(self, now: float) -> list[Event]:
+        """Send what is staged, or ask for a session to send it with."""
+        if not self._staged or self.endpoint is None:
+            return []
+        keypair = self.sendable(now, len(self._staged))
+        if keypair is None:
+            self.want_initiation(now)
+            return []
+        packets, self._staged = self._staged, deque()
+        burst = Burst(len(packets), max(map(len, packets)))
+        for packet in packets:
+            burst.add_packet(packet)
+        size = seal_rows(keypair, burst, self._staged_mtu)
+        self.sealed(now, keypair, size, has_data=any(packets))
+        return [
+            Send(self, bytes(datagram), self.endpoint, encapsulate(ecn(packet)) if packet else 0)
+            for packet, datagram in zip(packets, burst.datagrams(), strict=True)
+        ]
+
+    def send_keepalive(self, now: float) -> list[Event]:
+        """Send an empty packet, unless there are real ones to send."""
+        if self.endpoint is None:
+            return []
+        if not self._staged:
+            self.stage(b"", 0)
+        return self.flush(now)
+
+    # Handshake, as initiator
+
+    def want_initiation(self, now: float) -> None:
+        """Ask for a new session at the next tick; unlike a repetition this counts attempts anew."""
+        self._attempts = 0
+        if not self._wants_initiation and self._may_initiate(now):
+            self._wants_initiation = True
+            self._device.schedule.wake(self, now)
+
+    def _may_initiate(self, now: float) -> bool:
+        return now - self._last_sent_handshake >= self._device.parameters.rekey_timeout
+
+    def _initiate(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Send an initiation, at most one in five seconds."""
+        device = self._device
+        if device.static is None or self.endpoint is None or not self._may_initiate(now):
+            return []
+        self._last_sent_handshake = now
+        handshake = InitiatorHandshake(device.static, self.public_key, rng)
+        index = device.new_index(rng)
+        self._sent_wall = max(
+            wall, self._sent_wall + TIMESTAMP_GRAIN
+        )  # never back, whatever the wall clock does
+        try:
+            initiation = handshake.create_initiation(index, tai64n(self._sent_wall))
+        except HandshakeError:
+            self._drop(Drop.BAD_HANDSHAKE)
+            return []
+        self._forget_initiation()
+        self._initiation = index, handshake
+        device.indices[index] = self, None
+        self.timers.jitter = device.parameters.rekey_jitter * int.from_bytes(rng(4)) / 2**32
+        self._on(_SENT_INITIATION, now)
+        return [self._send_handshake(initiation.build())]
+
+    def consume_response(self, now: float, response: Response, path: Path) -> list[Event]:
+        """Finish the handshake we began: the new session is used at once, if only for a keepalive."""
+        if self._initiation is None or self._initiation[0] != response.receiver:
+            return self._drop(Drop.BAD_HANDSHAKE)
+        index, handshake = self._initiation
+        try:
+            keys = handshake.consume_response(response, self.preshared_key)
+        except HandshakeError:
+            return self._drop(Drop.BAD_HANDSHAKE)
+        self._initiation = None
+        self.rx_bytes += RESPONSE_SIZE
+        self.endpoint = path
+        self._begin_session(now, keys, index, initiator=True)
+        self._on(_RECEIVED_RESPONSE, now)
+        return [*self._complete(now, initiator=True), *self.send_keepalive(now)]
+
+    # Handshake, as responder
+
+    def respond(self, now: float, rng: Rng, handshake: ResponderHandshake, path: Path) -> list[Event]:
+        """Answer an authentic initiation, unless it is a replay or comes too fast.
+
+        An initiation of our own that is still under way is not given up (boringtun does the same, the kernel
+        does not): two that cross both become sessions at once instead of colliding again after the timeout.
+        """
+        device = self._device
+        if handshake.timestamp <= self._latest_timestamp:
+            return self._drop(Drop.OLD_TIMESTAMP)
+        if now - self._last_consumed_initiation < 1 / device.parameters.initiations_per_second:
+            return self._drop(Drop.FLOOD)
+        index = device.new_index(rng)
+        try:
+            response, keys = handshake.create_response(index, self.preshared_key)
+        except HandshakeError:
+            return self._drop(Drop.BAD_HANDSHAKE)
+        self._latest_timestamp = handshake.timestamp
+        self._last_consumed_initiation = self._last_sent_handshake = now
+        self.rx_bytes += INITIATION_SIZE
+        self.endpoint = path
+        self._begin_session(now, keys, index, initiator=False)
+        self._on(_SENT_RESPONSE, now)
+        return [self._send_handshake(response.build())]
+
+    # Both roles
+
+    def received(self, now: float, keypair: Keypair, path: Path, has_data: bool) -> list[Event]:
+        """Authentic transport data arrived under ``keypair``: roam, confirm the session, keep it fresh."""
+        self.endpoint = path
+        events: list[Event] = []
+        dropped = self.keypairs.confirm(keypair)
+        if dropped is not None:
+            self._release(dropped)
+            self._on(Occasion.COMPLETED, now)
+            events = [*self._complete(now, initiator=False), *self.flush(now)]
+        current = self.keypairs.current
+        if (
+            current
+            and not self._asked_in_last_minute
+            and current.wants_rekey_after_receiving(now, self._device.parameters)
+        ):
+            self._asked_in_last_minute = True
+            self.want_initiation(now)
+        self._on(_RECEIVED_DATA if has_data else Occasion.RECEIVED, now)
+        return events
+
+    def tick(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Do what is due: expired timers first, then an initiation that was asked for."""
+        events: list[Event] = []
+        for rule in self.timers.expired(now):
+            events += getattr(self, rule.action)(now, wall, rng)
+        if self._wants_initiation:
+            self._wants_initiation = False
+            events += self._initiate(now, wall, rng)
+        self._device.schedule.wake(self, min(self.timers.due))
+        return events
+
+    def clear(self) -> None:
+        """Forget sessions and handshakes under way; what they could have opened can never be opened again."""
+        self._release(self.keypairs.clear())
+        self._forget_initiation()
+        self.timers.clear()
+        self._wants_initiation = False
+        self._last_sent_handshake = -inf
+
+    def _begin_session(self, now: float, keys: TransportKeys, index: int, initiator: bool) -> None:
+        keypair = Keypair(keys.sending, keys.receiving, index, keys.remote_index, initiator, now)
+        self._device.indices[index] = self, keypair
+        self._release(self.keypairs.add(keypair))
+
+    def _complete(self, now: float, initiator: bool) -> list[Event]:
+        self._attempts = 0
+        self._asked_in_last_minute = False
+        self.last_handshake = now
+        return [KeysReady(self, initiator)]
+
+    def _send_handshake(self, message: bytes) -> Send:
+        assert self.endpoint is not None
+        self.tx_bytes += len(message)
+        return Send(self, add_macs(message, self._mac1_key), self.endpoint, HANDSHAKE_TOS)
+
+    def _release(self, keypairs: list[Keypair]) -> None:
+        for keypair in keypairs:
+            del self._device.indices[keypair.local_index]
+
+    def _forget_initiation(self) -> None:
+        if self._initiation:
+            del self._device.indices[self._initiation[0]]
+            self._initiation = None
+
+    def _forget_source(self) -> None:
+        """Let the system choose our address anew, in case the old one is why nobody answers."""
+        if self.endpoint:
+            self.endpoint = Path(self.endpoint.remote)
+
+    def _drop(self, reason: Drop, packets: int = 1) -> list[Event]:
+        self.drops[reason] += packets
+        self._device.drops[reason] += packets
+        return []
+
+    def _on(self, occasion: Occasion, now: float) -> None:
+        self.timers.on(occasion, now)
+        self._device.schedule.wake(self, min(self.timers.due))
+
+    # What the timers do: the column ``action`` of the table
+
+    def retransmit_handshake(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Repeat the initiation, or give the peer up when it has been repeated often enough."""
+        if self._attempts > self._device.parameters.max_retries:
+            self._drop(Drop.GAVE_UP, len(self._staged))
+            self._staged.clear()
+            self._on(Occasion.GAVE_UP, now)
+            return [GaveUp(self)]
+        self._attempts += 1
+        self._forget_source()
+        return self._initiate(now, wall, rng)
+
+    def send_passive_keepalive(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Tell the peer that its data arrived, since nothing else has told it."""
+        events = self.send_keepalive(now)
+        if self.timers.need_another_keepalive:
+            self.timers.need_another_keepalive = False
+            self._on(Occasion.RECEIVED_DATA, now)
+        return events
+
+    def start_new_handshake(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Data went out and nothing came back: the session may be dead."""
+        self._forget_source()
+        self._attempts = 0
+        return self._initiate(now, wall, rng)
+
+    def zero_key_material(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Erase what could still open recorded traffic."""
+        self._release(self.keypairs.clear())
+        self._forget_initiation()
+        return []
+
+    def send_persistent_keepalive(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Keep a NAT's mapping alive."""
+        return self.send_keepalive(now)
