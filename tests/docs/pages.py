@@ -33,6 +33,8 @@ DATA_DIRECTIVES = frozenset(
 EXCUSE = re.compile(r"not executed:\s*(?P<reason>.*)")
 # Stands in rendered prose for what is not prose: an inline code span or the like, which counts as a word.
 WORD = "\N{OBJECT REPLACEMENT CHARACTER}"
+# Stands for text that only Sphinx knows, such as the title of the page that is referred to.
+UNKNOWN = "\N{WORD JOINER}"
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,11 @@ def _prose(page: Page, tokens: Sequence[Token], line: int, kind: str) -> None:
 
 
 def _rendered(page: Page, tokens: Sequence[Token], line: int) -> Iterator[str]:
+    before = ""
     for token in tokens:
+        if token.type == "link_close" and before == "link_open":
+            yield UNKNOWN
+        before = token.type
         if token.type == "inline":
             yield from _rendered(page, token.children or [], line)
         elif token.type == "text":
@@ -232,9 +238,9 @@ def _rendered(page: Page, tokens: Sequence[Token], line: int) -> Iterator[str]:
         elif token.type == "image":
             page.links.append(Link(page.path, line, str(token.attrs["src"])))
             yield WORD
-        elif token.type == "myst_role" and token.meta["name"] in {"term", "ref", "doc", "abbr", "index"}:
+        elif token.type == "myst_role" and token.meta["name"] in {"term", "ref", "doc", "numref", "abbr"}:
             title, target = _titled(token.content)
-            yield title if title else (WORD if token.meta["name"] in {"ref", "doc"} else target)
+            yield title or (UNKNOWN if token.meta["name"] in {"ref", "doc", "numref"} else target)
         elif token.type in {"code_inline", "myst_role"}:
             yield WORD
 
