@@ -22,6 +22,20 @@ class Prefix(NamedTuple):
         return f"{format_address(self.address)}/{self.length}"
 
 
+class InterfaceAddress(NamedTuple):
+    """A host on its network: ``address`` packed, host bits and all, and the network's ``length`` in bits."""
+
+    address: bytes
+    length: int
+
+    @property
+    def network(self) -> Prefix:
+        return Prefix(mask(self.address, self.length), self.length)
+
+    def __str__(self) -> str:
+        return f"{format_address(self.address)}/{self.length}"
+
+
 def parse_address(text: str) -> bytes:
     """The packed form of an IPv4 (4 bytes) or IPv6 (16 bytes) address.
 
@@ -51,11 +65,10 @@ def mask(packed: bytes, length: int) -> bytes:
     return (int.from_bytes(packed) >> host << host).to_bytes(len(packed))
 
 
-def split_prefix(text: str) -> tuple[bytes, int]:
-    """``address/length`` as (packed address with its host bits, length in bits); no ``/``: full length.
+def parse_interface_address(text: str) -> InterfaceAddress:
+    """``address/length`` with its host bits kept; without a length the full one (/32 or /128).
 
-    This is an interface's address: ``10.0.0.2/24`` is the host 2 on the network 10.0.0.0/24. Raises
-    :exc:`PacketError` for a bad address, a length that is no decimal number, or one beyond 32 or 128.
+    Raises :exc:`PacketError` for a bad address, a length that is no decimal number, or one beyond 32 or 128.
     """
     address, slash, digits = text.partition("/")
     try:
@@ -64,10 +77,10 @@ def split_prefix(text: str) -> tuple[bytes, int]:
         raise PacketError(f'expected an address with a prefix such as 10.0.0.0/24, got "{text}"') from None
     bits = len(packed) * 8
     if not slash:
-        return packed, bits
+        return InterfaceAddress(packed, bits)
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= 3 and int(digits) <= bits):
         raise PacketError(f'expected a prefix length from 0 to {bits} after the "/", got "{text}"')
-    return packed, int(digits)
+    return InterfaceAddress(packed, int(digits))
 
 
 def parse_prefix(text: str) -> Prefix:
@@ -76,8 +89,7 @@ def parse_prefix(text: str) -> Prefix:
     Without a length it is the single address (/32 or /128), as wg(8) reads AllowedIPs. Raises
     :exc:`PacketError`.
     """
-    packed, length = split_prefix(text)
-    return Prefix(mask(packed, length), length)
+    return parse_interface_address(text).network
 
 
 def is_single_host(packed: bytes) -> bool:

@@ -73,7 +73,7 @@ class Message:
 
     @property
     def body(self) -> memoryview:
-        """What follows the first eight bytes: an echo's data, or the begin of the packet an error is about."""
+        """What follows the first eight bytes: an echo's data, or a piece of the packet an error is about."""
         return self.buf[HEADER_LENGTH:]
 
     def checksum_ok(self, source: bytes = b"", destination: bytes = b"") -> bool:
