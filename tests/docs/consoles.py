@@ -17,12 +17,14 @@ open
 - A command that fails must say so on the page: a status other than 0 passes only with output shown.
 """
 
+import contextlib
 import difflib
 import os
 import re
 import select
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -109,19 +111,24 @@ def impossible() -> str | None:
     return None if tried.returncode == 0 else f"no namespaces of our own: {tried.stderr.strip()}"
 
 
+def _really_root() -> bool:
+    """Whether this process is root of the machine, not of a user namespace."""
+    return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
+
+
 def _namespaces() -> list[str]:
     """The command that starts another in namespaces of its own."""
-    users = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    users = [] if _really_root() else ["--user", "--map-root-user"]
     return ["unshare", *users, "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
-# Runs as process 1 of the laboratory, before the page's first command.
+# Runs as process 1 of the laboratory, before the page's first command.  In a user namespace an overlay keeps
+# its marks in attributes that users may write.
+_LAYERS = "lowerdir=/etc,upperdir=/run/.lab/etc,workdir=/run/.lab/work"
 _SETUP = f"""
 mount -t tmpfs tmpfs /run &&
 mkdir -p {HOME} /run/lock /run/.lab/etc /run/.lab/work &&
-{{ mount -t overlay etc -o lowerdir=/etc,upperdir=/run/.lab/etc,workdir=/run/.lab/work /etc ||
-   mount -t overlay etc -o userxattr,lowerdir=/etc,upperdir=/run/.lab/etc,workdir=/run/.lab/work /etc; }}
-   &&
+mount -t overlay etc -o {"" if _really_root() else "userxattr,"}{_LAYERS} /etc &&
 ip link set lo up &&
 cd
 """
@@ -130,8 +137,10 @@ cd
 class Lab:
     """One page's shell.  It starts with the first command; `close` ends it and whatever it has started."""
 
-    def __init__(self, timeout: float = TIMEOUT) -> None:
+    def __init__(self, timeout: float = TIMEOUT, patience: float = 5.0) -> None:
+        """Give a command `timeout` seconds, and at the end what still runs `patience` seconds to stop."""
         self._timeout = timeout
+        self._patience = patience
         self._shell: subprocess.Popen[bytes] | None = None
         self._ended = ""  # why it no longer takes commands
         self._mark = f"-- {os.urandom(8).hex()}"
@@ -226,6 +235,7 @@ class Lab:
                 return printed[:at]
             ready, _, _ = select.select([self._shell.stdout], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
+                self._patience = 0.0
                 self._end(f"a command ran longer than {self._timeout:.0f} s")
                 raise LabError(f"not done after {self._timeout:.0f} s; printed so far:\n" + printed.decode())
             more = os.read(self._shell.stdout.fileno(), 65536)
@@ -246,18 +256,19 @@ class Lab:
             return
         assert shell.stdin is not None
         assert shell.stdout is not None
-        try:
-            # Process 1 ignores its own SIGTERM; everything else in the process namespace gets it.
-            shell.stdin.write(
-                b"kill -TERM -1 2>/dev/null; for i in {1..50}; do"
-                b" set -- /proc/[0-9]*; [ $# -eq 1 ] && break; sleep 0.1; done; exit\n"
-            )
+        # `kill -1` reaches everything in the process namespace but process 1, the shell.
+        farewell = (
+            "kill -TERM -1 2>/dev/null; while set -- /proc/[0-9]*; [ $# -gt 1 ]; do sleep 0.05; done; exit"
+        )
+        with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+            shell.stdin.write(f"{farewell}\n".encode())
             shell.stdin.close()
-            shell.wait(timeout=10)
-        except (BrokenPipeError, subprocess.TimeoutExpired):
-            pass
-        shell.kill()  # unshare's --kill-child ends process 1, and with it the namespace
-        shell.wait()
+            shell.wait(timeout=self._patience)
+        if shell.poll() is None:
+            # Process 1 is seen to have ended only when all else in its namespace has, and unshare ends after it.
+            for child in Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+            shell.wait()
         shell.stdout.close()
 
 

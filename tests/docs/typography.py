@@ -33,7 +33,7 @@ RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("spacing", re.compile(f"[{TIGHT}] +(?=[^ ])"), "no space after a full-width mark"),
     ("spacing", re.compile(f" +[{TIGHT}]"), "no space before a full-width mark"),
     ("spacing", re.compile(r"(?<=[^ \n|]) {2,}(?=[^ \n|])"), "one space, not several"),
-    ("punctuation", re.compile(f"[{HAN}] ?(?:,|[;:!?](?![A-Za-z0-9/]))"), "a half-width mark after Han"),
+    ("punctuation", re.compile(f"(?<=[{HAN}]) ?(?:,|[;:!?](?![A-Za-z0-9/]))"), "a half-width mark after Han"),
     ("punctuation", re.compile(f"[,;!?] ?[{HAN}]"), "a half-width mark before Han"),
     ("punctuation", re.compile(f"[{HAN}）”]\\.(?=\\s|$)"), "a half-width full stop in a Chinese sentence"),
     (
