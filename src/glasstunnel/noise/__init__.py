@@ -1,7 +1,9 @@
-"""The Noise Protocol Framework, revision 34 (noiseprotocol.org/noise.html), without input, output, clock or randomness.
+"""The Noise Protocol Framework, revision 34 (noiseprotocol.org/noise.html): no input or output, clock or
+randomness.
 
-Rule: every name is the specification's. A :class:`Protocol` is parsed from its name; each party makes a :class:`HandshakeState`
-of it, writes and reads messages in turn, and splits it into the :class:`CipherState` objects for transport messages.
+Rule: every name is the specification's. A :class:`Protocol` is parsed from its name; each party makes a
+:class:`HandshakeState` of it, writes and reads its messages in turn, and splits it into a
+:class:`CipherState` for each direction of the transport messages.
 """
 
 from .cipherstate import CipherState
@@ -20,8 +22,9 @@ from .errors import (
     UnsupportedProtocolError,
     WrongTurnError,
 )
+from .handshakepattern import HandshakePattern, MessagePattern, parse_pattern
 from .handshakestate import HandshakeState
-from .patterns import PATTERNS, HandshakePattern, MessagePattern
+from .patterns import PATTERNS
 from .protocol import Protocol
 from .symmetricstate import SymmetricState
 
@@ -49,4 +52,5 @@ __all__ = [
     "UnexpectedKeyError",
     "UnsupportedProtocolError",
     "WrongTurnError",
+    "parse_pattern",
 ]

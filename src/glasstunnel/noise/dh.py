@@ -1,8 +1,9 @@
-"""DH functions: a key pair, and the secret that it shares with a public key (sections 4.1 and 12.1).
+"""DH functions: key pairs, and the secrets they share with public keys (sections 4.1 and 12.1).
 
-Rule: an all-zero output is never returned. A peer whose public key is a point of low order would otherwise know
-the secret without knowing any private key. The specification lets an implementation either go on with the zeros or signal an
-error; this one signals, because WireGuard demands it and because the library beneath does so as well.
+Rule: no secret is all zeros. A public key of low order gives that output with every private key, so that
+anybody knows the "secret". The specification lets an implementation go on with the zeros or signal an error.
+This one signals: WireGuard demands that such points never produce a session, and the library underneath does
+the same.
 """
 
 from collections.abc import Callable
@@ -13,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from .errors import InvalidKeyError, InvalidPublicKeyError
 
 RandomBytes = Callable[[int], bytes]
-"""A source of randomness: takes a number of bytes, returns as many unpredictable ones (``os.urandom``)."""
+"""A source of randomness, such as ``os.urandom``: takes a number of bytes and returns that many."""
 
 
 @dataclass(frozen=True)
 class DH:
-    """One set of DH functions: its name in protocol names, and the length of public keys and of outputs in bytes."""
+    """A set of DH functions: its name in protocol names, and DHLEN, the length of keys and secrets in bytes."""
 
     name: str
     dhlen: int
@@ -26,19 +27,16 @@ class DH:
     public_key: Callable[[bytes], X25519PublicKey]
 
     def generate_keypair(self, rng: RandomBytes) -> "KeyPair":
-        """GENERATE_KEYPAIR(): a new key pair, made from ``dhlen`` bytes of *rng*."""
+        """GENERATE_KEYPAIR(): a new key pair from DHLEN bytes of *rng*."""
         return KeyPair(self, rng(self.dhlen))
 
     def keypair(self, private: bytes) -> "KeyPair":
-        """The key pair of the private key *private* (``dhlen`` bytes)."""
+        """The key pair of the private key *private*. Raises :class:`InvalidKeyError` unless it has DHLEN bytes."""
         return KeyPair(self, private)
 
 
 class KeyPair:
-    """A private key, its public key, and the secrets that were precomputed with it.
-
-    ``public`` is the public key, ``dhlen`` bytes. Raises :class:`InvalidKeyError` when *private* has another length.
-    """
+    """A private key and its public key ``public`` (DHLEN bytes); made by :meth:`DH.keypair`."""
 
     __slots__ = ("_functions", "_precomputed", "_private", "public")
 
@@ -54,29 +52,30 @@ class KeyPair:
 
     @property
     def private(self) -> bytes:
-        """The private key, ``dhlen`` bytes."""
+        """The private key, DHLEN bytes."""
         return self._private.private_bytes_raw()
 
     def dh(self, public: bytes) -> bytes:
-        """DH(key_pair, public_key): the shared secret, ``dhlen`` bytes.
+        """DH(key_pair, public_key): the shared secret, DHLEN bytes.
 
-        Raises :class:`InvalidPublicKeyError` when *public* has the wrong length or the secret would be all zeros.
+        Raises :class:`InvalidPublicKeyError` if *public* has not DHLEN bytes or the secret would be all
+        zeros.
         """
-        known = self._precomputed.get(public)
-        if known is not None:
-            return known
+        secret = self._precomputed.get(public)
+        if secret is not None:
+            return secret
         try:
             return self._private.exchange(self._functions.public_key(public))
-        except ValueError as error:
+        except ValueError:
             raise InvalidPublicKeyError(
                 f"no secret can be shared with the {self._functions.name} public key {public.hex()}"
-            ) from error
+            ) from None
 
     def precompute(self, public: bytes) -> None:
-        """Compute the secret shared with *public* now, and let :meth:`dh` return it from memory.
+        """Compute the secret shared with *public* now, once, and let :meth:`dh` return it from memory.
 
-        A static key meets the same remote static key in every handshake: the token ``ss`` then costs nothing.
-        Raises what :meth:`dh` raises.
+        Two static keys meet again in every handshake, so the token ``ss`` need not cost a DH each time.
+        Raises as :meth:`dh` does.
         """
         self._precomputed[public] = self.dh(public)
 
@@ -90,4 +89,4 @@ class KeyPair:
 
 CURVE25519 = DH("25519", 32, X25519PrivateKey.from_private_bytes, X25519PublicKey.from_public_bytes)
 
-DH_FUNCTIONS = {functions.name: functions for functions in (CURVE25519,)}
+DH_FUNCTIONS = {dh.name: dh for dh in (CURVE25519,)}

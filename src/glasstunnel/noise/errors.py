@@ -1,7 +1,7 @@
 """The ways in which a Noise protocol can fail or be misused, one class each.
 
-Everything that this package raises on purpose is a :class:`NoiseError`. Whatever arrives from the network can cause only
-:class:`MessageTooShortError`, :class:`MessageTooLongError`, :class:`AuthenticationError` and
+Rule: whatever this package raises on purpose is a :class:`NoiseError`. What arrives from the network can
+cause only :class:`MessageTooShortError`, :class:`MessageTooLongError`, :class:`AuthenticationError` and
 :class:`InvalidPublicKeyError`; the other classes tell of a mistake in the calling program.
 """
 
@@ -11,7 +11,7 @@ class NoiseError(Exception):
 
 
 class InvalidPatternError(NoiseError):
-    """A handshake pattern that cannot be read, or that breaks a validity rule (sections 7.3 and 9.3)."""
+    """A handshake pattern that cannot be read, or that breaks a validity rule (sections 7.1, 7.3 and 9.3)."""
 
 
 class UnsupportedProtocolError(NoiseError):
@@ -23,23 +23,23 @@ class InvalidKeyError(NoiseError):
 
 
 class InvalidPublicKeyError(InvalidKeyError):
-    """A public key of the wrong length, or a point whose DH output would be all zeros (section 12.1)."""
+    """A public key of the wrong length, or of low order, so that the DH output would be all zeros (section 12.1)."""
 
 
 class MissingKeyError(NoiseError):
-    """A key that the pattern needs, or that an operation needs, has not been supplied."""
+    """A key that the pattern or the operation needs has not been supplied."""
 
 
 class UnexpectedKeyError(NoiseError):
-    """A key for which the pattern has no use: whoever supplied it expects a protection that he will not get."""
+    """A key for which the pattern has no use: its owner would expect a protection that the handshake cannot give."""
 
 
 class WrongTurnError(NoiseError):
-    """An operation that is not due now: to write when a message should be read, to split before the end, ..."""
+    """An operation that is not due now, such as to write when a message is to be read, or to split too early."""
 
 
 class NonceExhaustedError(NoiseError):
-    """The nonce 2**64 - 1 has been reached: this key encrypts and decrypts no more (section 5.1)."""
+    """The nonce has reached 2**64 - 1, or was to be set beyond it: this key can do no more (section 5.1)."""
 
 
 class MessageTooLongError(NoiseError):
@@ -47,8 +47,8 @@ class MessageTooLongError(NoiseError):
 
 
 class MessageTooShortError(NoiseError):
-    """A message that ends before the keys and tags that its pattern demands."""
+    """A message that ends before the public keys and authentication tags that its pattern demands."""
 
 
 class AuthenticationError(NoiseError):
-    """A ciphertext whose authentication tag is wrong: forged, damaged, or made with other keys or another history."""
+    """A ciphertext with a wrong tag: forged, damaged, or made with other keys or after other messages."""

@@ -1,8 +1,8 @@
 """The SymmetricState object: all the symmetric cryptography of a handshake (section 5.2).
 
-Rule: nothing is forgotten. Every secret goes into the chaining key ``ck`` and every byte on the wire into the handshake hash ``h``;
-each encryption is under a key that depends on all earlier secrets, with ``h`` as its associated data, so two parties
-whose histories differ in a single bit cannot read each other.
+Rule: nothing is forgotten. Every secret goes into the chaining key ``ck``, every byte on the wire into the
+handshake hash ``h``. A cipher key depends on all secrets before it, and ``h`` is the associated data of each
+encryption; so two parties whose histories differ in one bit cannot read each other.
 """
 
 from .ciphers import KEY_LENGTH, Cipher
@@ -11,10 +11,10 @@ from .hashes import Hash
 
 
 class SymmetricState:
-    """The chaining key ``ck`` and the handshake hash ``h`` (HASHLEN bytes each), and a :class:`CipherState`.
+    """The chaining key ``ck`` and the handshake hash ``h`` (HASHLEN bytes each) with a :class:`CipherState`.
 
-    The constructor is InitializeSymmetric(protocol_name): a name of at most HASHLEN bytes becomes ``h`` with zeros
-    appended, a longer one is hashed.
+    The constructor is InitializeSymmetric(protocol_name): a name of at most HASHLEN bytes becomes ``h`` with
+    zero bytes appended, a longer name is hashed; ``ck`` begins as ``h``.
     """
 
     __slots__ = ("cipher_state", "ck", "h", "hash")
@@ -44,7 +44,7 @@ class SymmetricState:
         self.cipher_state.initialize_key(temp_k[:KEY_LENGTH])
 
     def encrypt_and_hash(self, plaintext: bytes) -> bytes:
-        """EncryptAndHash(plaintext): the ciphertext (the plaintext while there is no key), mixed into h."""
+        """EncryptAndHash(plaintext): the ciphertext (the plaintext itself while there is no key), mixed into h."""
         ciphertext = self.cipher_state.encrypt_with_ad(self.h, plaintext)
         self.mix_hash(ciphertext)
         return ciphertext
@@ -56,13 +56,13 @@ class SymmetricState:
         return plaintext
 
     def split(self) -> tuple[CipherState, CipherState]:
-        """Split(): two CipherStates, the first for messages of the initiator, the second for those of the responder."""
+        """Split(): two CipherStates, the first for what the initiator sends, the second for the responder."""
         cipher = self.cipher_state.cipher
         temp_k1, temp_k2 = self.hash.hkdf(self.ck, b"", 2)
         return CipherState(cipher, temp_k1[:KEY_LENGTH]), CipherState(cipher, temp_k2[:KEY_LENGTH])
 
     def copy(self) -> "SymmetricState":
-        """A SymmetricState of its own with the same contents."""
+        """The same contents in a SymmetricState of its own, to try a message on."""
         twin = SymmetricState.__new__(SymmetricState)
         twin.hash, twin.ck, twin.h = self.hash, self.ck, self.h
         twin.cipher_state = self.cipher_state.copy()
