@@ -265,7 +265,7 @@ class Lab:
             shell.stdin.close()
             shell.wait(timeout=self._patience)
         if shell.poll() is None:
-            # Process 1 is seen to have ended only when all else in its namespace has, and unshare ends after it.
+            # Process 1 is seen to have ended only when all else in its namespace has; unshare ends after it.
             for child in Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split():
                 os.kill(int(child), signal.SIGKILL)
             shell.wait()
