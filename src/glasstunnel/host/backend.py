@@ -1,0 +1,81 @@
+"""The one place where a tunnel's data path is chosen.
+
+Rule: a tunnel sees only what stands here, so a faster path (super-packets of the TUN, UDP segmentation) is
+another class with these few methods, and gives the core the same packets in the same bursts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from glasstunnel.host.plain import PlainPath
+from glasstunnel.host.tun import Tun
+from glasstunnel.host.udp import Udp
+from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard.events import Path
+
+
+class Packets(Protocol):
+    """The TUN's side."""
+
+    @property
+    def ecn(self) -> int:
+        """ECN bits that all packets of the last run have."""
+
+    def read(self, limit: int) -> bytes | None:
+        """Fill the burst with packets to one destination, at most ``limit``; return it, or None if there are
+        none.
+
+        A limit of 1 leaves nothing behind that the kernel does not know of. Raises :exc:`OSError` if the
+        interface was deleted.
+        """
+
+    def write(self, rows: Iterable[int]) -> None:
+        """Write the packets in these rows of the burst."""
+
+
+class Datagrams(Protocol):
+    """The side of one UDP socket."""
+
+    @property
+    def ecn(self) -> int:
+        """ECN bits that all datagrams of the last run had."""
+
+    @property
+    def fd(self) -> int:
+        """The socket's file descriptor, for the loop."""
+
+    def read(self, limit: int) -> Path | None:
+        """Fill the burst with datagrams, at most ``limit``; return where they came from, or None if there are
+        none.
+
+        They are transport data for one receiver index with the same ECN bits, or one message of another kind.
+        """
+
+
+class DataPath(Protocol):
+    """A burst, and what moves packets and datagrams in and out of it."""
+
+    @property
+    def burst(self) -> Burst:
+        """The burst that all reads fill and all writes empty."""
+
+    @property
+    def packets(self) -> Packets:
+        """The TUN's side."""
+
+    @property
+    def datagrams(self) -> Sequence[Datagrams]:
+        """The sockets' side."""
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Packets and datagrams lost at the kernel's edge, by reason."""
+
+    def send(self, path: Path, tos: int) -> None:
+        """Send the datagrams of the burst along ``path``."""
+
+
+def choose(tun: Tun, udp: Udp) -> DataPath:
+    """The data path for this TUN and these sockets."""
+    return PlainPath(tun, udp)

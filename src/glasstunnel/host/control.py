@@ -1,0 +1,206 @@
+r"""The control socket: what wg(8) and ``glasstunnel show`` ask, answered from within the event loop.
+
+Rule: requests and replies are UAPI text that ends with an empty line. A client that stalls, sends nonsense or
+goes away costs the tunnel nothing: no read or write waits, and what is kept of a client's request is bounded.
+Only root may connect. Section: https://www.wireguard.com/xplatform/, unix(7).
+"""
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from glasstunnel.host.errors import HostError, needs_root, reason
+from glasstunnel.host.loop import Loop
+
+DIRECTORY = Path("/var/run/wireguard")
+"""Where wg(8) looks for the sockets of all user-space implementations."""
+_SUFFIX = ".sock"
+_LONGEST_REQUEST = 1 << 16  # bytes
+_MOST_CLIENTS = 64
+_UCRED = struct.Struct("=3i")  # process, user, group
+_END = b"\n\n"
+
+Answer = Callable[[str], str | None]
+"""From a request without its empty line to the reply with it; None: hang up."""
+
+
+def path_of(interface: str, directory: Path = DIRECTORY) -> Path:
+    """The control socket of an interface."""
+    return directory / f"{interface}{_SUFFIX}"
+
+
+def interfaces(directory: Path = DIRECTORY) -> list[str]:
+    """The interfaces whose control socket somebody serves, whichever implementation it is, sorted.
+
+    Raises:
+        HostError: without the rights to connect.
+    """
+    names = sorted(path.name.removesuffix(_SUFFIX) for path in directory.glob(f"*{_SUFFIX}"))
+    return [name for name in names if is_served(name, directory)]
+
+
+def is_served(interface: str, directory: Path = DIRECTORY) -> bool:
+    """Whether somebody serves the control socket. Raises :exc:`HostError` without the rights to connect."""
+    try:
+        _connect(interface, directory).close()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    return True
+
+
+def owner(interface: str, directory: Path = DIRECTORY) -> int:
+    """The process that serves the control socket, as the kernel knows it; 0 if nobody does."""
+    try:
+        with _connect(interface, directory) as client:
+            credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return 0
+    return int(_UCRED.unpack(credentials)[0])
+
+
+def ask(interface: str, request: str = "get=1", directory: Path = DIRECTORY, timeout: float = 10.0) -> str:
+    """The reply to a request, with its empty line.
+
+    Raises:
+        HostError: if nobody serves the interface, without the rights, or if no whole reply comes in
+        ``timeout`` seconds.
+    """
+    reply = bytearray()
+    try:
+        with _connect(interface, directory) as client:
+            client.settimeout(timeout)
+            client.sendall(request.encode() + _END)
+            while not reply.endswith(_END):
+                if not (chunk := client.recv(1 << 16)):
+                    raise HostError(f"the control socket of {interface} hung up instead of answering")
+                reply += chunk
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise HostError(f"there is no WireGuard interface {interface}") from error
+    except OSError as error:
+        raise HostError(f"no answer from the control socket of {interface}: {reason(error)}") from error
+    return reply.decode(errors="replace")
+
+
+def _connect(interface: str, directory: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        client.connect(str(path_of(interface, directory)))
+    except OSError as error:
+        client.close()
+        if needs_root(error):
+            raise HostError(f"cannot ask the interface {interface}: {reason(error)}; run as root") from error
+        raise
+    return client
+
+
+class ControlSocket:
+    """Serves the control socket of ``interface`` from ``loop``, with what ``answer`` says.
+
+    A socket file that nobody serves any more is replaced.
+
+    Raises:
+        HostError: if somebody serves it, or without the rights to create it.
+    """
+
+    def __init__(self, interface: str, loop: Loop, answer: Answer, directory: Path = DIRECTORY) -> None:
+        self.path = path_of(interface, directory)
+        self._loop, self._answer = loop, answer
+        self._clients: set[_Client] = set()
+        if is_served(interface, directory):
+            raise HostError(f"the control socket {self.path} is served by another program")
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self.path.unlink(missing_ok=True)
+            before = os.umask(0o177)  # the socket is born with mode 0600: at no moment can others connect
+            try:
+                self._listener.bind(str(self.path))
+            finally:
+                os.umask(before)
+            self._listener.listen()
+        except OSError as error:
+            self._listener.close()
+            raise HostError(f"cannot create the control socket {self.path}: {reason(error)}") from error
+        self._listener.setblocking(False)
+        loop.watch(self._listener.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Hang up on everybody and remove the socket file."""
+        self._loop.unwatch(self._listener.fileno())
+        self._listener.close()
+        for client in list(self._clients):
+            client.close()
+        self.path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:  # the client has gone again, or no file descriptor is left: it will try again
+            return
+        if len(self._clients) >= _MOST_CLIENTS:
+            connection.close()
+        else:
+            self._clients.add(_Client(connection, self._loop, self._answer, self._clients.discard))
+
+
+class _Client:
+    """One connection: any number of requests, answered in their order."""
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        loop: Loop,
+        answer: Answer,
+        on_close: Callable[["_Client"], None],
+    ) -> None:
+        connection.setblocking(False)
+        self._connection, self._loop, self._answer, self._on_close = connection, loop, answer, on_close
+        self._request, self._reply = bytearray(), bytearray()
+        self._ended = False  # no more requests will come, or be listened to
+        loop.watch(connection.fileno(), self._readable)
+
+    def close(self) -> None:
+        self._loop.unwatch(self._connection.fileno())
+        self._connection.close()
+        self._on_close(self)
+
+    def _readable(self) -> None:
+        try:
+            chunk = self._connection.recv(_LONGEST_REQUEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        self._request += chunk
+        self._ended = not chunk or len(self._request) > _LONGEST_REQUEST
+        self._serve()
+
+    def _serve(self) -> None:
+        """Answer one request after the other; while a reply waits for its reader, so do the requests."""
+        self._write()
+        while not self._reply and _END in self._request:
+            request, _, self._request = self._request.partition(_END)
+            reply = self._answer(request.decode(errors="replace"))
+            if reply is None:
+                self._ended = True
+                break
+            self._reply += reply.encode()
+            self._write()
+        if self._ended and not self._reply:
+            self.close()
+        elif self._ended:
+            self._loop.watch(self._connection.fileno(), None, self._serve)
+        else:
+            self._loop.watch(self._connection.fileno(), self._readable, self._serve if self._reply else None)
+
+    def _write(self) -> None:
+        try:
+            while self._reply:
+                del self._reply[: self._connection.send(self._reply)]
+        except BlockingIOError:
+            pass
+        except OSError:  # the client has gone
+            self._ended = True
+            self._reply.clear()

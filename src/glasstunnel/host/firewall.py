@@ -1,0 +1,62 @@
+"""The nftables rules that a default route through a tunnel needs.
+
+Rule: each interface has tables of its own, which come and go as a whole in one transaction. They hold what
+wg-quick(8) installs: nobody may reach the tunnel's address from outside of the tunnel, and the mark that
+keeps encrypted packets out of the tunnel is remembered by connection tracking, so that the reverse path
+filter finds the same route for answers. Section: wg-quick(8), nft(8).
+"""
+
+from collections.abc import Iterable
+
+from glasstunnel.host import programs
+
+_FAMILY = {4: "ip", 6: "ip6"}
+
+
+def table_name(interface: str) -> str:
+    """The name of an interface's tables, one per address family."""
+    return f"glasstunnel-{interface}"
+
+
+def ruleset(interface: str, version: int, addresses: Iterable[str], mark: int) -> str:
+    """The commands for nft that set up the table of one IP version (4 or 6)."""
+    family = _FAMILY[version]
+    guards = "".join(
+        f'    iifname != "{interface}" {family} daddr {address} fib saddr type != local drop\n'
+        for address in addresses
+    )
+    return f"""\
+table {family} {table_name(interface)} {{
+  chain preraw {{
+    type filter hook prerouting priority -300;
+{guards}  }}
+  chain premangle {{
+    type filter hook prerouting priority -150;
+    meta l4proto udp meta mark set ct mark
+  }}
+  chain postmangle {{
+    type filter hook postrouting priority -150;
+    meta l4proto udp meta mark {mark:#x} ct mark set meta mark
+  }}
+}}
+"""
+
+
+def check() -> None:
+    """Make sure that nft is there. Raises :exc:`HostError` otherwise."""
+    programs.find("nft", "a default route through the tunnel")
+
+
+def install(interface: str, version: int, addresses: Iterable[str], mark: int) -> None:
+    """Set up the table of one IP version. Raises :exc:`HostError`."""
+    _nft(ruleset(interface, version, addresses, mark))
+
+
+def remove(interface: str, version: int) -> None:
+    """Remove the table of one IP version; nothing happens if it is gone already. Raises :exc:`HostError`."""
+    table = f"table {_FAMILY[version]} {table_name(interface)}"
+    _nft(f"add {table}\ndelete {table}\n")  # one transaction: nft has no "delete if it exists" before 1.0.7
+
+
+def _nft(commands: str) -> None:
+    programs.run([programs.find("nft", "a default route through the tunnel"), "-f", "-"], commands)

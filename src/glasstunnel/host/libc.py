@@ -1,0 +1,58 @@
+"""The few system calls that Python 3.11 does not have, through the C library.
+
+Rule: a failed call raises :exc:`OSError` with the system's errno, as the functions of :mod:`os` do. Sections:
+timerfd_create(2), unshare(2), setns(2), mount(2). Python 3.12 and 3.13 have most of these in :mod:`os`.
+"""
+
+import ctypes
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("tv_sec", ctypes.c_long), ("tv_nsec", ctypes.c_long))
+
+
+class _Itimerspec(ctypes.Structure):
+    _fields_ = (("it_interval", _Timespec), ("it_value", _Timespec))
+
+
+CLOCK_BOOTTIME = 7
+_TFD_TIMER_ABSTIME = 1
+_TFD_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC  # TFD_NONBLOCK and TFD_CLOEXEC are defined as these
+
+
+def _checked(result: int, *what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), *what)
+    return result
+
+
+def timerfd_create() -> int:
+    """A file descriptor of a timer on CLOCK_BOOTTIME, non-blocking and closed on exec."""
+    return _checked(_libc.timerfd_create(CLOCK_BOOTTIME, _TFD_FLAGS))
+
+
+def timerfd_settime(fd: int, deadline: float) -> None:
+    """Let the timer fire once: at ``deadline`` in seconds, at once if it is past, never if it is 0."""
+    seconds = int(deadline)
+    spec = _Itimerspec(_Timespec(0, 0), _Timespec(seconds, int((deadline - seconds) * 1e9)))
+    _checked(_libc.timerfd_settime(fd, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None))
+
+
+def unshare(flags: int) -> None:
+    """Give the calling thread namespaces of its own, as the ``CLONE_NEW*`` bits of ``flags`` say."""
+    _checked(_libc.unshare(flags))
+
+
+def setns(fd: int, nstype: int) -> None:
+    """Move the calling thread into the namespace that ``fd`` refers to, of the kind ``nstype``."""
+    _checked(_libc.setns(fd, nstype))
+
+
+def mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> None:
+    """Mount ``source`` on ``target``."""
+    arguments = (text.encode() for text in (source, target, fstype))
+    _checked(_libc.mount(*arguments, ctypes.c_ulong(flags), data.encode()), target)

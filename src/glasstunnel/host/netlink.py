@@ -1,0 +1,219 @@
+"""Links, addresses, routes and rules, as ip(8) would set them, through netlink.
+
+Rule: one method is one change that the kernel makes wholly or not at all, or one question; a refusal is a
+:exc:`HostError` that names what was asked. Addresses and prefixes are text here, as in the configuration.
+Section: rtnetlink(7), ip-route(8), ip-rule(8).
+
+pyroute2 passes over an attribute that it does not know in silence (it must be ``suppress_prefixlen``, not
+ip(8)'s ``suppress_prefixlength``: a rule without it would lead everything around the tunnel), and has
+defaults of its own for priorities and protocols. So every attribute that matters is given, and the tests read
+the kernel's answer with ip(8).
+"""
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from pyroute2 import IPRoute  # type: ignore[import-untyped]
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
+
+from glasstunnel.host.errors import HostError, needs_root, reason
+
+MAIN_TABLE = 254
+_PROTOCOL_BOOT = 3  # RTPROT_BOOT: what ip(8) says of a route that somebody typed
+_SCOPE_LINK = 253
+_FIB_RULE_INVERT = 2
+_FIRST_TABLE = 51820  # where wg-quick(8) begins to look for a free one
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def version_of(prefix: str) -> int:
+    """4 or 6: the IP version of an address or prefix."""
+    return 6 if ":" in prefix else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of policy routing.
+
+    Attributes:
+        version: 4 or 6.
+        priority: its place in the order; the smallest comes first.
+        table: the routing table that it looks up.
+        unless_mark: it is for packets without this mark; 0: for all.
+        suppress_default: it passes over the table's default route.
+    """
+
+    version: int
+    priority: int
+    table: int
+    unless_mark: int = 0
+    suppress_default: bool = False
+
+    def _attributes(self) -> dict[str, int]:
+        attributes = {"family": _FAMILIES[self.version], "priority": self.priority, "table": self.table}
+        if self.unless_mark:
+            attributes |= {"fwmark": self.unless_mark, "flags": _FIB_RULE_INVERT}
+        if self.suppress_default:
+            attributes["suppress_prefixlen"] = 0
+        return attributes
+
+
+class Netlink:
+    """A netlink socket in the network namespace of the thread that makes it; a context manager."""
+
+    def __init__(self) -> None:
+        self._ip = IPRoute()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ip.close()
+
+    # Links
+
+    def index(self, name: str) -> int:
+        """The number of an interface. Raises :exc:`HostError` if there is none of that name."""
+        try:
+            return socket.if_nametoindex(name)
+        except OSError as error:
+            raise HostError(f"there is no interface {name}") from error
+
+    def mtu(self, index: int) -> int:
+        """The MTU of an interface, in bytes."""
+        with _refusal(f"read the MTU of the interface {index}"):
+            return int(self._ip.get_links(index)[0].get_attr("IFLA_MTU"))
+
+    def link_up(self, name: str, mtu: int | None = None) -> None:
+        """Switch an interface on, with this MTU if one is given."""
+        wish = {"mtu": mtu} if mtu else {}
+        with _refusal(f"set {name} up" + (f" with an MTU of {mtu}" if mtu else "")):
+            self._ip.link("set", index=self.index(name), state="up", **wish)
+
+    def add_veth(self, name: str, peer: str, peer_namespace: int) -> None:
+        """Create a pair of Ethernet interfaces, ``peer`` in the namespace of that file descriptor."""
+        with _refusal(f"create the pair {name} and {peer}"):
+            self._ip.link("add", ifname=name, kind="veth", peer={"ifname": peer, "net_ns_fd": peer_namespace})
+
+    # Addresses and routes
+
+    def add_address(self, name: str, address: str) -> None:
+        """Give an interface an address, ``10.0.0.1/24``; a host's own prefix if there is no length."""
+        wish = ipaddress.ip_interface(address)
+        with _refusal(f"give {name} the address {address}"):
+            self._ip.addr(
+                "add", index=self.index(name), address=str(wish.ip), prefixlen=wish.network.prefixlen
+            )
+
+    def addresses(self, name: str, version: int) -> list[str]:
+        """The addresses of an interface, without their lengths."""
+        with _refusal(f"read the addresses of {name}"):
+            found = self._ip.get_addr(family=_FAMILIES[version], index=self.index(name))
+            return [one.get_attr("IFA_LOCAL") or one.get_attr("IFA_ADDRESS") for one in found]
+
+    def add_route(self, name: str, prefix: str, table: int = MAIN_TABLE) -> None:
+        """Lead ``prefix`` into an interface."""
+        scope = {"scope": _SCOPE_LINK} if version_of(prefix) == 4 else {}
+        with _refusal(f"add the route {prefix} dev {name}"):
+            self._ip.route(
+                "add",
+                family=_FAMILIES[version_of(prefix)],
+                dst=prefix,
+                oif=self.index(name),
+                table=table,
+                proto=_PROTOCOL_BOOT,
+                **scope,
+            )
+
+    def routes(self, name: str, table: int = MAIN_TABLE) -> Iterator[str]:
+        """The prefixes that a table leads into an interface."""
+        index = self.index(name)
+        for version, family in _FAMILIES.items():
+            with _refusal(f"read the routes of {name}"):
+                for route in self._ip.get_routes(family=family, oif=index, table=table):
+                    nothing = "0.0.0.0" if version == 4 else "::"  # noqa: S104 - an address, nothing binds to it
+                    yield f"{route.get_attr('RTA_DST') or nothing}/{route['dst_len']}"
+
+    def path_mtu(self, address: str) -> int | None:
+        """The MTU of the route to an address, or else of its interface; None if there is no route."""
+        try:
+            (route,) = self._ip.route("get", family=_FAMILIES[version_of(address)], dst=address)
+        except NetlinkError:
+            return None
+        return self._route_mtu(route)
+
+    def default_mtu(self) -> int | None:
+        """The MTU of the IPv4 default route, as :meth:`path_mtu` has it."""
+        with _refusal("read the default route"):
+            for route in self._ip.get_routes(family=socket.AF_INET, table=MAIN_TABLE, dst_len=0):
+                return self._route_mtu(route)
+        return None
+
+    def _route_mtu(self, route: Any) -> int | None:
+        metrics, out = route.get_attr("RTA_METRICS"), route.get_attr("RTA_OIF")
+        if metrics and metrics.get_attr("RTAX_MTU"):
+            return int(metrics.get_attr("RTAX_MTU"))
+        return self.mtu(out) if out else None
+
+    def free_table(self) -> int:
+        """The first routing table from 51820 on that has no route in either family."""
+        with _refusal("read the routing tables"):
+            used = {
+                route.get_attr("RTA_TABLE")
+                for family in _FAMILIES.values()
+                for route in self._ip.get_routes(family=family)
+            }
+        return next(table for table in range(_FIRST_TABLE, 1 << 32) if table not in used)
+
+    # Rules
+
+    def next_priority(self, version: int) -> int:
+        """The place before all rules but the first, which the kernel would choose itself.
+
+        It is chosen here to be known: a rule can only be removed for certain by its priority.
+        """
+        with _refusal("read the rules"):
+            rules = self._ip.get_rules(family=_FAMILIES[version])
+            return min((rule.get_attr("FRA_PRIORITY") or 1 << 15 for rule in rules), default=1 << 15) - 1
+
+    def has_inverted_rule(self, version: int) -> bool:
+        """Whether some rule is for packets without a mark: somebody else's default route through a tunnel."""
+        with _refusal("read the rules"):
+            rules = self._ip.get_rules(family=_FAMILIES[version])
+            return any(rule["flags"] & _FIB_RULE_INVERT and rule.get_attr("FRA_FWMARK") for rule in rules)
+
+    def add_rule(self, rule: Rule) -> None:
+        """Add a rule."""
+        with _refusal(f"add a rule for the table {rule.table}"):
+            self._ip.rule("add", **rule._attributes())
+
+    def delete_rule(self, rule: Rule) -> None:
+        """Remove a rule; nothing happens if it is gone already."""
+        with _refusal(f"remove the rule for the table {rule.table}", errno.ENOENT):
+            self._ip.rule("del", **rule._attributes())
+
+
+def covered(prefix: str, by: Iterable[str]) -> bool:
+    """Whether one of the prefixes ``by`` holds ``prefix`` already, so that it needs no route of its own."""
+    wanted, known = ipaddress.ip_network(prefix), {ipaddress.ip_network(one) for one in by}
+    return any(wanted.supernet(new_prefix=length) in known for length in range(wanted.prefixlen + 1))
+
+
+@contextmanager
+def _refusal(what: str, *ignored: int) -> Iterator[None]:
+    try:
+        yield
+    except NetlinkError as error:
+        if error.code in ignored:
+            return
+        why = OSError(error.code, "")
+        advice = "; run as root (CAP_NET_ADMIN)" if needs_root(why) else ""
+        raise HostError(f"cannot {what}: {reason(why)}{advice}") from error

@@ -1,0 +1,195 @@
+"""The plain data path: one system call per packet, on every kernel, readable from top to bottom.
+
+Rule: packets that share a fate share a burst. A reader hands out runs: consecutive packets to one inner
+destination (so they have one peer), consecutive transport data to one receiver index from one address (so
+they have one keypair). The first packet beyond a run has been read already when that is noticed; it is
+carried over and opens the next run. Section: design.md "bursts, not packets"; WP §5.4.6 for the header that
+is grouped by.
+"""
+
+import os
+import struct
+import sys
+from collections import Counter
+from collections.abc import Iterable
+
+from glasstunnel.host.errors import errno_name
+from glasstunnel.host.tun import Tun
+from glasstunnel.host.udp import ANCILLARY, Address, Udp, UdpSocket
+from glasstunnel.ip import packet
+from glasstunnel.wireguard.burst import HEADROOM, TAILROOM, Burst
+from glasstunnel.wireguard.events import Path
+
+ROWS = 64
+"""Packets in a burst. More gain nothing here, and would fall out of the processor's cache."""
+_LONGEST = (
+    0xFFFF - HEADROOM - TAILROOM
+)  # a row holds any datagram that UDP can carry, whatever the peer's MTU is
+_HEAD = struct.Struct("<Q")  # type, three reserved bytes, receiver index
+_TYPE_MASK = 0xFFFFFFFF
+_TRANSPORT_DATA = 4
+_MSG_TRUNC = 0x20
+_LOW_BYTE = (
+    0 if sys.byteorder == "little" else -1
+)  # of the traffic class, which IPv6 gives as an int, IPv4 as a byte
+
+
+class PlainTun:
+    """Packets between a TUN and a burst."""
+
+    def __init__(self, tun: Tun, burst: Burst) -> None:
+        self.ecn = 0
+        """ECN bits that all packets of the last run have."""
+        self.errors: Counter[str] = Counter()
+        """Packets lost in writing, by the system's name of the reason."""
+        self._fd = tun.fd
+        self._burst = burst
+        self._rows = [[row] for row in burst.plain]
+        self._carried = (
+            0  # the row of a packet that was read and not yet handed out; 0: none, since a run begins at 0
+        )
+
+    def read(self, limit: int) -> bytes | None:
+        """Fill the burst with the next run, reading at most ``limit`` packets.
+
+        Returns their inner destination, packed; None if there was no packet. With a limit of 1 nothing is
+        carried over, and the kernel knows of everything that still waits.
+
+        Raises:
+            OSError: EBADFD if the interface was deleted.
+        """
+        burst, fd, rows, size, carried = self._burst, self._fd, self._rows, self._burst.size, self._carried
+        n, run, ecn = 0, b"", 0
+        for _ in range(limit):
+            if carried:
+                length = size[carried]
+                burst.plain[0][:length] = burst.plain[carried][:length]
+                carried = self._carried = 0
+            else:
+                try:
+                    length = os.readv(fd, rows[n])
+                except BlockingIOError:
+                    break
+            row = rows[n][0]
+            if packet.total_length(row, 0, length) != length:
+                self.errors["not IP"] += 1
+                continue
+            destination, congestion = packet.destination(row), packet.ecn(row)
+            size[n] = length
+            if not n:
+                run, ecn = destination, congestion
+            elif destination != run or congestion != ecn:
+                self._carried = n
+                break
+            n += 1
+        burst.n, self.ecn = n, ecn
+        return run if n else None
+
+    def write(self, rows: Iterable[int]) -> None:
+        """Give the kernel the packets in these rows of the burst; what it refuses is counted and lost."""
+        plain, size, fd = self._burst.plain, self._burst.size, self._fd
+        for row in rows:
+            try:
+                os.write(fd, plain[row][: size[row]])
+            except OSError as error:  # EIO while the interface is down
+                self.errors[errno_name(error)] += 1
+
+
+class PlainUdp:
+    """Datagrams between one UDP socket and a burst."""
+
+    def __init__(self, socket: UdpSocket, burst: Burst) -> None:
+        self.ecn = 0
+        """ECN bits that all datagrams of the last run had outside."""
+        self.errors: Counter[str] = Counter()
+        """Datagrams lost in receiving, by reason."""
+        self.fd = socket.fd
+        self._socket = socket
+        self._receive = socket.socket.recvmsg_into
+        self._burst = burst
+        self._rows = [[row] for row in burst.wire]
+        self._carried = 0
+        self._carried_from: tuple[Address, int] = (("", 0), 0)
+        self._path = Path(("", 0))
+        self._address: Address = ("", 0)  # of self._path, which is made anew only when this changes
+
+    def read(self, limit: int) -> Path | None:
+        """Fill the burst with the next run, reading at most ``limit`` datagrams.
+
+        A run is transport data for one receiver index with the same ECN bits, or one message of any other
+        kind. Returns the path it came on; None if there was nothing. With a limit of 1 nothing is carried
+        over.
+        """
+        burst, rows, size, carried = self._burst, self._rows, self._burst.size, self._carried
+        buf, pitch, receive, head_of = burst.buf, burst.pitch, self._receive, _HEAD.unpack_from
+        n, run, run_ecn = 0, 0, 0
+        sender: Address = ("", 0)
+        for _ in range(limit):
+            if carried:
+                length, (address, ecn) = size[carried], self._carried_from
+                burst.wire[0][:length] = burst.wire[carried][:length]
+                carried = self._carried = 0
+            else:
+                try:
+                    length, ancillary, flags, address = receive(rows[n], ANCILLARY)
+                except BlockingIOError:
+                    break
+                except OSError as error:
+                    self.errors[errno_name(error)] += 1
+                    break
+                if flags & _MSG_TRUNC or length < _HEAD.size:
+                    self.errors["too long" if flags & _MSG_TRUNC else "too short"] += 1
+                    continue
+                ecn = ancillary[0][2][_LOW_BYTE] & 3 if ancillary else 0
+            (head,) = head_of(buf, n * pitch)
+            size[n] = length
+            if not n:
+                run, run_ecn, sender = head, ecn, address
+                if head & _TYPE_MASK != _TRANSPORT_DATA:
+                    n = 1
+                    break
+            elif head != run or address != sender or ecn != run_ecn:
+                self._carried, self._carried_from = n, (address, ecn)
+                break
+            n += 1
+        burst.n, self.ecn = n, run_ecn
+        if not n:
+            return None
+        if sender != self._address:
+            self._address, self._path = sender, self._socket.path(sender)
+        return self._path
+
+
+class PlainPath:
+    """The plain data path: the :class:`~glasstunnel.host.backend.DataPath` of every kernel."""
+
+    def __init__(self, tun: Tun, udp: Udp) -> None:
+        self.burst = Burst(ROWS, _LONGEST)
+        self.packets = PlainTun(tun, self.burst)
+        self.datagrams = [PlainUdp(one, self.burst) for one in udp.sockets]
+        self._udp = udp
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Packets and datagrams lost at the kernel's edge, by reason."""
+        edges: list[PlainTun | PlainUdp] = [self.packets, *self.datagrams]
+        return sum((edge.errors for edge in edges), Counter(self._udp.errors))
+
+    def send(self, path: Path, tos: int) -> None:
+        """Send the datagrams of the burst with this traffic class; what cannot go is counted and lost."""
+        burst, udp = self.burst, self._udp
+        try:
+            one = udp.towards(path)
+            address, control = one.address(path), one.control(tos) if tos else None
+        except OSError as error:
+            udp.count(error, burst.n)
+            return
+        sendto, sendmsg = one.socket.sendto, one.socket.sendmsg
+        for datagram in burst.datagrams():
+            try:
+                if control:
+                    sendmsg((datagram,), control, 0, address)
+                else:
+                    sendto(datagram, address)
+            except OSError as error:
+                udp.count(error)

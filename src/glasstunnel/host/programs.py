@@ -1,0 +1,61 @@
+"""The programs of the system that a tunnel needs: nft, resolvconf, and the user's own commands.
+
+Rule: no shell where we build the arguments, and bash only where the user wrote for it, as wg-quick(8) does. A
+program that fails is a :exc:`HostError` with the program's own words.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from glasstunnel.host.errors import HostError, reason
+
+
+def find(program: str, needed_for: str) -> str:
+    """The path of a program. Raises :exc:`HostError`, naming what it is for, if it is not installed."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if not found:
+        raise HostError(f"{needed_for} needs {program}, which is not installed")
+    return found
+
+
+def run(arguments: Sequence[str], text: str = "") -> None:
+    """Run a program with ``text`` as its input.
+
+    Raises:
+        HostError: if it cannot be started or fails.
+    """
+    name = arguments[0].rpartition("/")[2]
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, and every part of it is ours
+            arguments, input=text, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError as error:
+        raise HostError(f"cannot run {name}: {reason(error)}") from error
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split())
+        raise HostError(f"{name} failed ({_outcome(done.returncode)}){': ' + said if said else ''}")
+
+
+def hook(command: str) -> None:
+    """Run a command of the configuration (PreUp, PostUp, PreDown, PostDown) with bash.
+
+    It has our standard output and error, so what it says is seen where the user looks.
+
+    Raises:
+        HostError: if it fails.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own command, which is meant to be run
+            ["bash", "-c", command],  # noqa: S607 - wherever bash is
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError as error:
+        raise HostError(f'cannot run bash for the command "{command}": {reason(error)}') from error
+    if done.returncode:
+        raise HostError(f'the command "{command}" failed ({_outcome(done.returncode)})')
+
+
+def _outcome(returncode: int) -> str:
+    return f"signal {-returncode}" if returncode < 0 else f"exit status {returncode}"

@@ -1,0 +1,143 @@
+"""One tunnel at work: a TUN, the UDP sockets and the pure core between them.
+
+Rule: what the kernel hands over goes through the core in bursts, and what the core says is done at once, in
+its order; nothing is decided here. Each turn handles a bounded number of packets, so neither direction
+starves the other. Section: device.py for the five functions of the core, plain.py for the runs.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from glasstunnel.host.backend import Datagrams, DataPath, choose
+from glasstunnel.host.clock import Timer, now
+from glasstunnel.host.loop import Loop
+from glasstunnel.host.observer import Observer
+from glasstunnel.host.tun import Tun
+from glasstunnel.host.udp import Udp
+from glasstunnel.wireguard.device import Device
+from glasstunnel.wireguard.events import Event, Path, Sealed, Send
+
+_TURN = (
+    64,
+    64,
+    1,
+)  # limits of the reads of one turn: after the last, the kernel knows of everything that waits
+_TRANSPORT_DATA = b"\x04\0\0\0"
+
+
+class Tunnel:
+    """Serves ``device`` from ``loop``, between ``tun`` and ``udp``, which it owns from now on.
+
+    Args:
+        mtu: of the interface, in bytes; packets are not padded past it.
+        observer: is told of all that passes.
+        on_deleted: called if somebody deletes the interface; by default the loop stops.
+        backend: makes the data path.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        tun: Tun,
+        udp: Udp,
+        loop: Loop,
+        *,
+        mtu: int = 1420,
+        observer: Observer | None = None,
+        on_deleted: Callable[[], None] | None = None,
+        backend: Callable[[Tun, Udp], DataPath] = choose,
+    ) -> None:
+        self.device, self.tun, self.udp, self.mtu = device, tun, udp, mtu
+        self._loop = loop
+        self._observer = observer
+        self._on_deleted = on_deleted or loop.stop
+        self._path = backend(tun, udp)
+        self._timer = Timer(loop, self._settle)
+        device.listen_port = udp.port
+        loop.watch(tun.fd, self._tun_readable)
+        for port in self._path.datagrams:
+            loop.watch(port.fd, partial(self._udp_readable, port))
+
+    def start(self) -> None:
+        """The interface is up: speak to the peers that have a persistent keepalive."""
+        self._perform(self.device.start(now()))
+        self._settle()
+
+    def close(self) -> None:
+        """Stop serving and close everything; with the TUN the interface disappears. Harmless when closed."""
+        if self.tun.fd < 0:
+            return
+        self._loop.unwatch(self.tun.fd)
+        for port in self._path.datagrams:
+            self._loop.unwatch(port.fd)
+        self._timer.close()
+        self.udp.close()
+        self.tun.close()
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Packets and datagrams lost at the kernel's edge, by reason; the core counts its own drops."""
+        return self._path.errors
+
+    def _tun_readable(self) -> None:
+        device, observer, path, port = self.device, self._observer, self._path, self._path.packets
+        for limit in _TURN:
+            try:
+                destination = port.read(limit)
+            except OSError:
+                self._loop.unwatch(self.tun.fd)
+                self._on_deleted()
+                return
+            if destination is None:
+                break
+            if observer:
+                _tell(observer.packet_out, path.burst.packets())
+            result = device.seal(now(), path.burst, destination, self.mtu, port.ecn)
+            if isinstance(result, Sealed):
+                if observer:
+                    _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
+                path.send(result.path, result.tos)
+        self._settle()
+
+    def _udp_readable(self, port: Datagrams) -> None:
+        device, observer, burst, packets = self.device, self._observer, self._path.burst, self._path.packets
+        for limit in _TURN:
+            remote = port.read(limit)
+            if remote is None:
+                break
+            if observer:
+                _tell(observer.datagram_in, burst.datagrams(), remote, port.ecn)
+            first = burst.wire[0]
+            if first[:4] == _TRANSPORT_DATA:
+                opened = device.open(now(), burst, remote, port.ecn)
+                if observer:
+                    _tell(observer.packet_in, burst.packets(opened.rows))
+                packets.write(opened.rows)
+                self._perform(opened.events)
+            else:
+                message = first[: burst.size[0]]
+                self._perform(device.receive(now(), time.time_ns(), os.urandom, message, remote))
+        self._settle()
+
+    def _settle(self) -> None:
+        """After every turn: do what is due, and sleep no longer than until the next deadline."""
+        if self.device.deadline <= now():
+            self._perform(self.device.tick(now(), time.time_ns(), os.urandom))
+        self._timer.arm(self.device.deadline)
+
+    def _perform(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if self._observer:
+                self._observer.event(now(), event)
+            if isinstance(event, Send):
+                if self._observer:
+                    self._observer.datagram_out(now(), event.data, event.path, event.tos)
+                self.udp.send(event.data, event.path, event.tos)
+
+
+def _tell(what: Callable[..., None], rows: Iterable[memoryview], *facts: Path | int) -> None:
+    for row in rows:
+        what(now(), row, *facts)
