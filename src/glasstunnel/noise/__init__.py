@@ -1,5 +1,4 @@
-"""The Noise Protocol Framework, revision 34 (noiseprotocol.org/noise.html): no input or output, clock or
-randomness.
+"""The Noise Protocol Framework, revision 34 (noiseprotocol.org/noise.html), as pure functions and states.
 
 Rule: every name is the specification's. A :class:`Protocol` is parsed from its name; each party makes a
 :class:`HandshakeState` of it, writes and reads its messages in turn, and splits it into a

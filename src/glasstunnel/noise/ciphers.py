@@ -27,7 +27,7 @@ class Cipher:
     nonce: Callable[[int], bytes]
 
     def rekey(self, key: bytes) -> bytes:
-        """REKEY(k): the first 32 bytes of ENCRYPT(k, 2**64 - 1, zerolen, zeros), where zeros are 32 zero bytes."""
+        """REKEY(k): the first 32 bytes of ENCRYPT(k, 2**64 - 1, zerolen, zeros), with 32 bytes of zeros."""
         return self.aead(key).encrypt(self.nonce(MAX_NONCE), bytes(KEY_LENGTH), b"")[:KEY_LENGTH]
 
 

@@ -30,7 +30,10 @@ class CipherState:
         self.initialize_key(key)
 
     def initialize_key(self, key: bytes | None) -> None:
-        """InitializeKey(key): k = key, n = 0. Raises :class:`InvalidKeyError` unless it has 32 bytes or is None."""
+        """InitializeKey(key): k = key, n = 0.
+
+        Raises :class:`InvalidKeyError` unless *key* has 32 bytes, or is None for empty.
+        """
         if key is not None and len(key) != KEY_LENGTH:
             raise InvalidKeyError(f"a cipher key has {KEY_LENGTH} bytes, not {len(key)}")
         self.k: bytes | None = key
@@ -44,7 +47,10 @@ class CipherState:
 
     @property
     def key(self) -> bytes:
-        """k, 32 bytes, for a transport that has its own way to encrypt. Raises :class:`MissingKeyError` if empty."""
+        """k, 32 bytes, for a transport that encrypts in its own way.
+
+        Raises :class:`MissingKeyError` while k is empty.
+        """
         if self.k is None:
             raise MissingKeyError("this CipherState has no key yet")
         return self.k
@@ -59,8 +65,7 @@ class CipherState:
         self.n = nonce
 
     def encrypt_with_ad(self, ad: bytes, plaintext: bytes) -> bytes:
-        """EncryptWithAd(ad, plaintext): the ciphertext, 16 bytes longer; while k is empty, the plaintext
-        itself.
+        """EncryptWithAd(ad, plaintext): the ciphertext, 16 bytes longer; while k is empty, the plaintext.
 
         Raises :class:`NonceExhaustedError`, or :class:`MessageTooLongError` for more than 65519 bytes.
         """
@@ -75,7 +80,7 @@ class CipherState:
         return ciphertext
 
     def decrypt_with_ad(self, ad: bytes, ciphertext: bytes) -> bytes:
-        """DecryptWithAd(ad, ciphertext): the plaintext; while k is empty, the ciphertext itself.
+        """DecryptWithAd(ad, ciphertext): the plaintext; while k is empty, the ciphertext.
 
         Raises, and then n is what it was: :class:`AuthenticationError` for a wrong tag,
         :class:`MessageTooShortError` for less than a tag, :class:`MessageTooLongError`,
@@ -97,7 +102,10 @@ class CipherState:
         return plaintext
 
     def rekey(self) -> None:
-        """Rekey(): k = REKEY(k), and n goes on (section 11.3). Raises :class:`MissingKeyError` if k is empty."""
+        """Rekey(): k = REKEY(k), and n goes on (section 11.3).
+
+        Raises :class:`MissingKeyError` while k is empty.
+        """
         self.k = self.cipher.rekey(self.key)
         self._aead = None
 

@@ -2,8 +2,7 @@
 
 Rule: no secret is all zeros. A public key of low order gives that output with every private key, so that
 anybody knows the "secret". The specification lets an implementation go on with the zeros or signal an error.
-This one signals: WireGuard demands that such points never produce a session, and the library underneath does
-the same.
+This one signals it: in WireGuard such a point never produces a session.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ RandomBytes = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class DH:
-    """A set of DH functions: its name in protocol names, and DHLEN, the length of keys and secrets in bytes."""
+    """A set of DH functions: its name in protocol names, DHLEN in bytes, and how keys are read."""
 
     name: str
     dhlen: int
@@ -31,7 +30,7 @@ class DH:
         return KeyPair(self, rng(self.dhlen))
 
     def keypair(self, private: bytes) -> "KeyPair":
-        """The key pair of the private key *private*. Raises :class:`InvalidKeyError` unless it has DHLEN bytes."""
+        """The key pair of a private key. Raises :class:`InvalidKeyError` unless it has DHLEN bytes."""
         return KeyPair(self, private)
 
 
@@ -58,8 +57,7 @@ class KeyPair:
     def dh(self, public: bytes) -> bytes:
         """DH(key_pair, public_key): the shared secret, DHLEN bytes.
 
-        Raises :class:`InvalidPublicKeyError` if *public* has not DHLEN bytes or the secret would be all
-        zeros.
+        Raises :class:`InvalidPublicKeyError` if *public* has not DHLEN bytes, or is of low order.
         """
         secret = self._precomputed.get(public)
         if secret is not None:

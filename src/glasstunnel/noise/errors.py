@@ -23,7 +23,7 @@ class InvalidKeyError(NoiseError):
 
 
 class InvalidPublicKeyError(InvalidKeyError):
-    """A public key of the wrong length, or of low order, so that the DH output would be all zeros (section 12.1)."""
+    """A public key of the wrong length, or of low order, so that every secret shared with it is all zeros."""
 
 
 class MissingKeyError(NoiseError):
@@ -31,11 +31,11 @@ class MissingKeyError(NoiseError):
 
 
 class UnexpectedKeyError(NoiseError):
-    """A key for which the pattern has no use: its owner would expect a protection that the handshake cannot give."""
+    """A key for which the pattern has no use: whoever gave it expects a protection he would not get."""
 
 
 class WrongTurnError(NoiseError):
-    """An operation that is not due now, such as to write when a message is to be read, or to split too early."""
+    """An operation that is not due now, such as writing when a message is to be read, or an early split."""
 
 
 class NonceExhaustedError(NoiseError):

@@ -1,8 +1,6 @@
-"""Handshake patterns as values: parsed from their written form, and modified by psk modifiers (sections 7 and
-9.4).
+"""Handshake patterns as values, parsed from their written form (section 7), with psk modifiers (section 9.4).
 
-Rule: only valid patterns exist. Each is checked when it is made, whether it was parsed, modified or written
-by hand.
+Rule: only valid patterns exist. Each is checked when it is made, be it parsed, modified or built by hand.
 """
 
 import re
@@ -55,7 +53,7 @@ class HandshakePattern:
 
     @cached_property
     def required_keys(self) -> dict[bool, set[str]]:
-        """Which of s, e, rs, re the initiator (True) and the responder (False) must have before the handshake."""
+        """Which of s, e, rs, re the initiator (True) and the responder (False) need beforehand."""
         required: dict[bool, set[str]] = {True: set(), False: set()}
         for line in self.pre_messages:
             required[line.from_initiator].update(line.tokens)
@@ -66,15 +64,14 @@ class HandshakePattern:
 
     @cached_property
     def sends_ephemeral(self) -> dict[bool, bool]:
-        """Whether the initiator (True) and the responder (False) send an ephemeral key during the handshake."""
+        """Whether the initiator (True) and the responder (False) send an ephemeral key."""
         senders = {line.from_initiator for line in self.messages if "e" in line.tokens}
         return {party: party in senders for party in (True, False)}
 
     def with_psk(self, position: int) -> "HandshakePattern":
-        """Apply the modifier ``psk0`` (a psk token begins the first message) or ``pskN`` (one ends the Nth
-        message).
+        """Apply a modifier: ``psk0`` puts a psk token before the first message's, ``pskN`` after the Nth's.
 
-        Section 9.4. Raises :class:`InvalidPatternError` if there is no such message.
+        Raises :class:`InvalidPatternError` if there is no such message.
         """
         if position > len(self.messages):
             raise InvalidPatternError(
@@ -84,7 +81,8 @@ class HandshakePattern:
         index = max(position - 1, 0)
         tokens = messages[index].tokens
         messages[index] = replace(messages[index], tokens=(*tokens, "psk") if position else ("psk", *tokens))
-        return replace(self, messages=tuple(messages))
+        name = f"{self.name}{'+' if self.psk_count else ''}psk{position}"
+        return HandshakePattern(name, self.pre_messages, tuple(messages))
 
     def __str__(self) -> str:
         """The written form, which :func:`parse_pattern` reads."""
@@ -93,13 +91,12 @@ class HandshakePattern:
 
 
 def parse_pattern(text: str) -> HandshakePattern:
-    """Read a pattern in its written form: its name and a colon, then the pre-messages and three dots, the
-    messages.
+    """Read a pattern in its written form: its name, pre-messages, three dots, messages, line by line.
 
-    Raises :class:`InvalidPatternError`.
+    Without pre-messages there are no dots. Raises :class:`InvalidPatternError`.
     """
     title, *lines = (line.strip() for line in text.strip().split("\n"))
-    if not re.fullmatch("[A-Z0-9]+:", title):
+    if not re.fullmatch("[A-Z][A-Za-z0-9+]*:", title):
         raise InvalidPatternError(
             f"a pattern begins with its name and a colon, as in 'XX:', not with {title!r}"
         )

@@ -1,8 +1,8 @@
 """The HandshakeState object: interprets a handshake pattern, message by message (section 5.3).
 
 Rule: a message changes everything or nothing. If one cannot be written or read, whatever the reason, the
-state is exactly what it was before. The specification lets a handshake die of its first error; but whoever
-waits for a datagram, as WireGuard does, must be able to drop a forged one and read the next.
+state is exactly what it was before. The specification lets a handshake die of its first error; but a protocol
+over datagrams, such as WireGuard, must be able to drop a forged one and read the next.
 """
 
 from collections.abc import Callable, Sequence
@@ -114,10 +114,10 @@ class HandshakeState:
         """Mix the public keys that both parties know beforehand into the hash, the initiator's first."""
         for line in self.protocol.pattern.pre_messages:
             for token in line.tokens:
-                ours = line.from_initiator == self.initiator
-                self._mix_public_key(
-                    token, getattr(self, token).public if ours else getattr(self, "r" + token)
-                )
+                if line.from_initiator == self.initiator:
+                    self._mix_public_key(token, getattr(self, token).public)
+                else:
+                    self._mix_public_key(token, getattr(self, "r" + token))
 
     @property
     def finished(self) -> bool:
@@ -127,9 +127,8 @@ class HandshakeState:
     @property
     def my_turn(self) -> bool:
         """Whether :meth:`write_message` is due."""
-        return (
-            not self.finished and self.protocol.pattern.messages[self._next].from_initiator == self.initiator
-        )
+        messages = self.protocol.pattern.messages
+        return not self.finished and messages[self._next].from_initiator == self.initiator
 
     @property
     def handshake_hash(self) -> bytes:

@@ -21,7 +21,7 @@ class _Digest(Protocol):
 
 @dataclass(frozen=True)
 class Hash:
-    """A set of hash functions: its name in protocol names, HASHLEN and BLOCKLEN in bytes, and its constructor."""
+    """A set of hash functions: its name in protocol names, HASHLEN and BLOCKLEN in bytes, the hash itself."""
 
     name: str
     hashlen: int

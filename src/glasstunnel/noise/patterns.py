@@ -1,7 +1,7 @@
 """The fundamental handshake patterns, in the very lines of the specification (sections 7.4 and 7.5).
 
-Rule: a pattern is data. What is written here is all that the package knows about any one of them; the parser, the
-validity rules and the state machine are the same for all.
+Rule: a pattern is data. What is written here is all that the package knows about any one of them; the parser,
+the validity rules and the state machine are the same for all.
 """
 
 from .handshakepattern import parse_pattern
@@ -90,8 +90,8 @@ IX:
   -> e, s
   <- e, ee, se, s, es
 """
-"""Section 7.5. The first letter tells of the initiator's static key, the second of the responder's: None, Known,
-Xmitted, or Immediately transmitted."""
+"""Section 7.5. The first letter tells of the initiator's static key, the second of the responder's: None,
+Known, Xmitted, or Immediately transmitted."""
 
 PATTERNS = {
     pattern.name: pattern

@@ -19,7 +19,7 @@ MAX_NAME_LENGTH = 255
 
 @dataclass(frozen=True)
 class Protocol:
-    """A handshake pattern, and the DH, cipher and hash functions that make it concrete; parsed from its name."""
+    """A handshake pattern, and the DH, cipher and hash functions that make it concrete."""
 
     name: str
     pattern: HandshakePattern
@@ -51,11 +51,10 @@ class Protocol:
 
 
 def parse_pattern_section(section: str) -> HandshakePattern:
-    """The pattern of a name's second section with its modifiers applied, such as ``IKpsk2`` or
-    ``XXpsk0+psk3``.
+    """The pattern of a name's second section, modifiers applied, such as ``IKpsk2`` or ``XXpsk0+psk3``.
 
-    Where psk tokens stand does not depend on the order of their modifiers, so these must be sorted (section
-    8.1). Raises as :meth:`Protocol.parse` does.
+    The order of psk modifiers makes no difference to the protocol, so they must be sorted (section 8.1).
+    Raises as :meth:`Protocol.parse` does.
     """
     match = re.fullmatch("([A-Z0-9]+)([a-z][a-z0-9+]*)?", section)
     if match is None or match[1] not in PATTERNS:

@@ -38,13 +38,13 @@ class SymmetricState:
         self.h = self.hash.hash(self.h + data)
 
     def mix_key_and_hash(self, input_key_material: bytes) -> None:
-        """MixKeyAndHash(input_key_material): for a psk, which goes into the keys and into the hash (section 9.1)."""
+        """MixKeyAndHash(input_key_material): a psk goes into the keys and into the hash (section 9.1)."""
         self.ck, temp_h, temp_k = self.hash.hkdf(self.ck, input_key_material, 3)
         self.mix_hash(temp_h)
         self.cipher_state.initialize_key(temp_k[:KEY_LENGTH])
 
     def encrypt_and_hash(self, plaintext: bytes) -> bytes:
-        """EncryptAndHash(plaintext): the ciphertext (the plaintext itself while there is no key), mixed into h."""
+        """EncryptAndHash(plaintext): the ciphertext (while there is no key, the plaintext), mixed into h."""
         ciphertext = self.cipher_state.encrypt_with_ad(self.h, plaintext)
         self.mix_hash(ciphertext)
         return ciphertext

@@ -34,7 +34,7 @@ def check_validity(pattern: "HandshakePattern") -> None:
 
 
 def check_form(pattern: "HandshakePattern") -> None:
-    """Section 7.1: at most one pre-message of each party, then messages in turn; each is made of the right tokens."""
+    """Section 7.1: at most one pre-message of each party, made of public keys; then messages in turn."""
     senders = [line.from_initiator for line in pattern.pre_messages]
     if senders not in ([], [True], [False], [True, False]):
         raise InvalidPatternError(
@@ -51,7 +51,7 @@ def check_form(pattern: "HandshakePattern") -> None:
 
 
 def check_keys(pattern: "HandshakePattern") -> None:
-    """Section 7.3, rules 1 to 3: a DH has both its public keys; no key is sent twice and no DH computed twice."""
+    """Section 7.3, rules 1 to 3: a DH has both its keys; no key is sent twice, no DH computed twice."""
     seen: set[str] = set()
     for line in (*pattern.pre_messages, *pattern.messages):
         for token in line.tokens:
