@@ -8,6 +8,7 @@ begins again at ECT(0).
 
 from typing import Final
 
+from glasstunnel.ip.checksum import updated
 from glasstunnel.ip.packet import ecn, version
 
 NOT_ECT: Final = 0
@@ -30,9 +31,8 @@ def decapsulate(packet: memoryview, outer: int) -> bool:
     if version(packet) == 6:
         packet[1] |= CE << 4
         return True
-    mark = CE - ecn(packet)
+    before = bytes(packet[:2])
     packet[1] |= CE
-    # The checksum's low byte falls by what the header's low byte rose; RFC 1624, eqn. 3, in ones' complement.
-    checksum = int.from_bytes(packet[10:12]) - mark
-    packet[10:12] = (checksum if checksum >= 0 else checksum + 0xFFFF).to_bytes(2)
+    checksum = updated(int.from_bytes(packet[10:12]), before, packet[:2])
+    packet[10:12] = checksum.to_bytes(2)
     return True

@@ -259,6 +259,7 @@ class Peer:
         self._release(self.keypairs.clear())
         self._forget_initiation()
         self.timers.clear()
+        self.wake_at = inf
         self._wants_initiation = False
         self._last_sent_handshake = -inf
 

@@ -42,7 +42,7 @@ class Schedule:
     def due(self, now: float) -> list[Peer]:
         """Take out the peers whose time has come; each will be woken again only if it asks to be."""
         peers = []
-        while self.deadline <= now:
+        while self.deadline <= now and self._heap:
             _, _, peer = heappop(self._heap)
             peer.wake_at = inf
             peers.append(peer)

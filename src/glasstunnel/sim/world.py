@@ -1,0 +1,145 @@
+"""Devices on one virtual clock.
+
+Rule: the world does what a host does, and only that: it hands datagrams and packets to devices in bursts and
+carries out the events that come back. Time jumps from one thing that happens to the next.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from glasstunnel.ip.packet import destination, ecn
+from glasstunnel.sim.network import Address, Datagram, Layer, Network
+from glasstunnel.sim.randomness import Randomness
+from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard.device import Device
+from glasstunnel.wireguard.events import Event, Path, Refused, Sealed, Send, Staged
+from glasstunnel.wireguard.messages import MessageType
+from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
+
+MTU = 1420
+_BEGINNING = 1_700_000_000 * 10**9  # wall clock at time 0, nanoseconds since 1970
+_SECOND = 1_000_000_000
+_ROWS = 32
+
+
+@dataclass
+class Node:
+    """A device in the world: where it is, what came out of its tunnel, what happened to it."""
+
+    name: str
+    address: Address
+    device: Device
+    rng: Randomness
+    inbox: list[bytes] = field(default_factory=list)
+    """Packets that came out of the tunnel, in order."""
+    history: list[tuple[float, Event]] = field(default_factory=list)
+    """Every event of the device with its time."""
+    sent: list[Datagram] = field(default_factory=list)
+    """Every datagram that left the node."""
+    wall_offset: int = 0
+    """Nanoseconds by which this node's wall clock is wrong."""
+
+    def sent_of(self, kind: MessageType) -> list[Datagram]:
+        """The datagrams of one type that left the node."""
+        return [datagram for datagram in self.sent if datagram.data[0] == kind]
+
+
+class World:
+    """A clock, a network, nodes.
+
+    Args:
+        seed: decides everything that is random.
+        layers: the faults of the network.
+        parameters: the protocol's constants, for all nodes.
+    """
+
+    def __init__(self, seed: str, layers: Sequence[Layer] = (), parameters: Parameters = PARAMETERS) -> None:
+        self.now = 0.0
+        self.parameters = parameters
+        self.seed = seed
+        self.network = Network(Randomness(f"{seed}/network"), layers)
+        self.nodes: dict[Address, Node] = {}
+        self._burst = Burst(_ROWS, MTU)
+
+    def wall(self, node: Node) -> int:
+        """What the node's wall clock shows, in nanoseconds since 1970."""
+        return _BEGINNING + round(self.now * _SECOND) + node.wall_offset
+
+    def add(self, name: str, address: Address) -> Node:
+        """A new node whose keys follow from the seed and its name."""
+        rng = Randomness(f"{self.seed}/{name}")
+        node = Node(name, address, Device(rng(32), parameters=self.parameters), rng)
+        self.nodes[address] = node
+        return node
+
+    def move(self, node: Node, address: Address) -> None:
+        """Give a node another address, as roaming and NAT rebinding do."""
+        del self.nodes[node.address]
+        node.address = address
+        self.nodes[address] = node
+
+    def send(self, node: Node, *packets: bytes) -> Sealed | Staged | Refused:
+        """Put packets for one destination into a node's tunnel."""
+        self._fill(packets)
+        result = node.device.seal(self.now, self._burst, destination(packets[0]), MTU, ecn=ecn(packets[0]))
+        if isinstance(result, Sealed):
+            for datagram in self._burst.datagrams():
+                self._emit(node, bytes(datagram), result.path, result.tos)
+        self._tick(node)
+        return result
+
+    def start(self, node: Node) -> None:
+        """Bring a node's interface up."""
+        self._carry_out(node, node.device.start(self.now))
+        self._tick(node)
+
+    def advance(self, seconds: float) -> None:
+        """Let this much time pass and everything happen that happens in it."""
+        end = self.now + seconds
+        while (moment := self._next_moment()) <= end:
+            self.now = max(self.now, moment)
+            for datagram in self.network.arrivals(self.now):
+                self._deliver(datagram)
+            for node in self.nodes.values():
+                self._tick(node)
+        self.now = end
+
+    def _next_moment(self) -> float:
+        deadlines = (node.device.deadline for node in self.nodes.values())
+        return min(self.network.next_arrival, min(deadlines, default=inf))
+
+    def _deliver(self, datagram: Datagram) -> None:
+        node = self.nodes.get(datagram.destination)
+        if node is None:
+            return
+        path = Path(datagram.source)
+        if datagram.data[:4] == bytes((MessageType.TRANSPORT_DATA, 0, 0, 0)) and len(datagram.data) >= 8:
+            self._fill([datagram.data], wire=True)
+            opened = node.device.open(self.now, self._burst, path, ecn=datagram.tos & 3)
+            node.inbox += [bytes(packet) for packet in self._burst.packets(opened.rows)]
+            self._carry_out(node, opened.events)
+        else:
+            self._carry_out(
+                node, node.device.receive(self.now, self.wall(node), node.rng, datagram.data, path)
+            )
+
+    def _fill(self, items: Sequence[bytes], wire: bool = False) -> None:
+        self._burst.n = 0
+        for item in items:
+            (self._burst.add_datagram if wire else self._burst.add_packet)(item)
+
+    def _tick(self, node: Node) -> None:
+        if node.device.deadline <= self.now:
+            self._carry_out(node, node.device.tick(self.now, self.wall(node), node.rng))
+
+    def _carry_out(self, node: Node, events: list[Event]) -> None:
+        for event in events:
+            node.history.append((self.now, event))
+            if isinstance(event, Send):
+                self._emit(node, event.data, event.path, event.tos)
+
+    def _emit(self, node: Node, data: bytes, path: Path, tos: int) -> None:
+        datagram = Datagram(self.now, node.address, path.remote, data, tos)
+        node.sent.append(datagram)
+        self.network.send(datagram)

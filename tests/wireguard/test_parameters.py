@@ -1,0 +1,39 @@
+"""The paper's constants, WP §6.1, and the kernel's where the paper has none."""
+
+import pytest
+
+from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
+
+
+def test_the_default_values_are_those_of_the_papers_table() -> None:
+    assert PARAMETERS.rekey_after_messages == 2**60
+    assert PARAMETERS.reject_after_messages == 2**64 - 2**13 - 1
+    assert PARAMETERS.rekey_after_time == 120
+    assert PARAMETERS.reject_after_time == 180
+    assert PARAMETERS.rekey_attempt_time == 90
+    assert PARAMETERS.rekey_timeout == 5
+    assert PARAMETERS.keepalive_timeout == 10
+
+
+def test_what_the_paper_leaves_open_is_the_kernels() -> None:
+    assert PARAMETERS.rekey_jitter == pytest.approx(0.333, abs=0.001)
+    assert PARAMETERS.initiations_per_second == 50
+    assert PARAMETERS.max_staged_packets == 128
+
+
+def test_times_that_follow_from_others_are_the_papers() -> None:
+    assert PARAMETERS.max_retries == 18
+    assert PARAMETERS.last_minute == 165
+    assert PARAMETERS.new_handshake_timeout == 15
+    assert PARAMETERS.erase_time == 540
+
+
+def test_times_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match="rekey_after_time: expected a time above 0 and below reject_after_time"
+    ):
+        Parameters(rekey_after_time=200)
+    with pytest.raises(ValueError, match="rekey_after_messages: expected at most reject_after_messages"):
+        Parameters(rekey_after_messages=11, reject_after_messages=10)
+    with pytest.raises(ValueError, match="reject_after_time: expected more than keepalive_timeout"):
+        Parameters(rekey_after_time=1, reject_after_time=15)

@@ -1,0 +1,58 @@
+"""The reply to ``get=1``, https://www.wireguard.com/xplatform/, as text."""
+
+from glasstunnel.ip.address import parse_address
+from glasstunnel.wireguard import uapi
+from glasstunnel.wireguard.device import Device
+from glasstunnel.wireguard.events import Path
+from tests.wireguard import paper
+from tests.wireguard.pair import Pair
+
+PUBLIC = paper.pub(b"p" * 32)
+
+
+def test_a_device_without_anything_is_an_errno() -> None:
+    assert uapi.get(Device(), 0, 0) == "errno=0\n\n"
+
+
+def test_a_device_and_its_peer_are_told_in_the_order_of_the_interface() -> None:
+    device = Device(b"k" * 32)
+    device.listen_port, device.fwmark = 51820, 0x10
+    device.add_peer(
+        PUBLIC,
+        preshared_key=b"s" * 32,
+        endpoint=Path(("2001:db8::1", 51821)),
+        allowed_ips=[(parse_address("10.0.0.0"), 24), (parse_address("fd00::"), 8)],
+        persistent_keepalive=25,
+    )
+    assert uapi.get(device, 100.0, 10**18).splitlines() == [
+        "private_key=" + (b"k" * 32).hex(),
+        "listen_port=51820",
+        "fwmark=16",
+        "public_key=" + PUBLIC.hex(),
+        "preshared_key=" + (b"s" * 32).hex(),
+        "protocol_version=1",
+        "endpoint=[2001:db8::1]:51821",
+        "last_handshake_time_sec=0",
+        "last_handshake_time_nsec=0",
+        "tx_bytes=0",
+        "rx_bytes=0",
+        "persistent_keepalive_interval=25",
+        "allowed_ip=10.0.0.0/24",
+        "allowed_ip=fd00::/8",
+        "errno=0",
+        "",
+    ]
+
+
+def test_the_last_handshake_is_told_as_a_time_of_day(pair: Pair) -> None:
+    pair.connect()
+    pair.advance(9)
+    wall = pair.wall(pair.left)
+    lines = dict(
+        line.split("=", 1) for line in uapi.get(pair.left.device, pair.now, wall).splitlines() if line
+    )
+    told = int(lines["last_handshake_time_sec"]) * 10**9 + int(lines["last_handshake_time_nsec"])
+    assert wall - told == 9_980_000_000  # the response arrived 20 ms after the beginning
+    assert lines["endpoint"] == "192.0.2.2:2222"
+    assert lines["tx_bytes"] == str(148 + 64)
+    assert lines["rx_bytes"] == "92"
