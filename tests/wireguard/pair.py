@@ -43,3 +43,8 @@ def packet(
     if len(start) == 16:
         return ipv6.Header(start, end, next_header=UDP, ecn=ecn).build(text.encode())
     return ipv4.Header(start, end, protocol=UDP, ecn=ecn).build(text.encode())
+
+
+def answer(text: str = "hello") -> bytes:
+    """An IP packet from right to left."""
+    return packet(text, "10.0.0.2", "10.0.0.1")
