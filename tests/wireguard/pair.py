@@ -41,8 +41,8 @@ def packet(
     """An IP packet from left to right, unless said otherwise, with some text for payload."""
     start, end = parse_address(source), parse_address(destination)
     if len(start) == 16:
-        return ipv6.Header(start, end, next_header=UDP, ecn=ecn).build(text.encode())
-    return ipv4.Header(start, end, protocol=UDP, ecn=ecn).build(text.encode())
+        return ipv6.Header(source=start, destination=end, next_header=UDP, ecn=ecn).build(text.encode())
+    return ipv4.Header(source=start, destination=end, protocol=UDP, ecn=ecn).build(text.encode())
 
 
 def answer(text: str = "hello") -> bytes:
