@@ -2,7 +2,7 @@
 
 The rule: code is shown by `:pyobject:` or by markers in its text (`:start-at:`, `:start-after:`, `:end-at:`,
 `:end-before:`), never by line numbers, which drift.  A whole file is shown only if it is short.  The region
-is cut out by the reader of Sphinx itself, so it is what the page prints.  Python is held against the coverage of the
+is cut out by Sphinx's own reader, so it is what the page prints.  Python is held against the coverage of the
 tests; configuration and data are not run; anything else says `% not executed: REASON`.
 """
 
