@@ -45,5 +45,6 @@ def updated(old_checksum: int, old: Buffer, new: Buffer) -> int:
     """The checksum after the bytes ``old`` became ``new``: RFC 1624 equation 3, HC' = ~(~HC + ~m + m').
 
     Both hold the same even number of bytes, and the change begins at an even offset of the checksummed data.
+    The result equals a checksum made anew, unless the data are all zeros now, which no IP packet's are.
     """
     return ~ones_complement_sum(new, (~old_checksum & 0xFFFF) + (~ones_complement_sum(old) & 0xFFFF)) & 0xFFFF
