@@ -2,6 +2,7 @@
 
 Rule: the runs of a message cover it from the first byte to the last, in order, without gap or overlap; their
 sizes are those of the wire. Section: WP §5.4.2 to §5.4.7.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ class Run:
 
     ``offset`` is the place of the first, ``value`` are the bytes; ``name`` is the field's name in the paper,
     ``en`` and ``zh`` say what it is for.
+    """
 
     offset: int
     value: bytes
