@@ -98,6 +98,7 @@ def annotate(datagram: bytes) -> list[Run]:
 
     Raises:
         MessageError: if the datagram is no message.
+    """
     return [run for run in _runs(datagram, _FIELDS[message_type(datagram)]) if run.size]
 
 
