@@ -52,7 +52,8 @@ class Tunnel:
     ) -> None:
         self.device, self.tun, self.udp, self.mtu = device, tun, udp, mtu
         self._loop = loop
-        self._observer = observer
+        self.observer = observer
+        """Told of all that passes; may be changed at any time, None for nobody."""
         self._on_deleted = on_deleted or loop.stop
         self._path = backend(tun, udp)
         self._timer = Timer(loop, self._settle)
@@ -83,7 +84,7 @@ class Tunnel:
         return self._path.errors
 
     def _tun_readable(self) -> None:
-        device, observer, path, port = self.device, self._observer, self._path, self._path.packets
+        device, observer, path, port = self.device, self.observer, self._path, self._path.packets
         for limit in _TURN:
             try:
                 destination = port.read(limit)
@@ -103,7 +104,7 @@ class Tunnel:
         self._settle()
 
     def _udp_readable(self, port: Datagrams) -> None:
-        device, observer, burst, packets = self.device, self._observer, self._path.burst, self._path.packets
+        device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
         for limit in _TURN:
             remote = port.read(limit)
             if remote is None:
@@ -130,11 +131,11 @@ class Tunnel:
 
     def _perform(self, events: Iterable[Event]) -> None:
         for event in events:
-            if self._observer:
-                self._observer.event(now(), event)
+            if self.observer:
+                self.observer.event(now(), event)
             if isinstance(event, Send):
-                if self._observer:
-                    self._observer.datagram_out(now(), event.data, event.path, event.tos)
+                if self.observer:
+                    self.observer.datagram_out(now(), event.data, event.path, event.tos)
                 self.udp.send(event.data, event.path, event.tos)
 
 
