@@ -17,9 +17,9 @@ def host_unreachable(packet: Buffer, source: bytes) -> bytes | None:
     """The IP packet that reports ``packet`` undeliverable to its sender, or None if none may be sent.
 
     IPv4 gets destination unreachable with code 1 (host), IPv6 with code 3 (address). ``source`` is the packed
-    address the report comes from, of the packet's family. A host that also owns that address discards
-    the report as a martian; the undeliverable packet's own destination serves there. None, too, for a packet
-    that cannot be parsed. Raises :exc:`PacketError` only for a ``source`` of the wrong family.
+    address that the report comes from, of the packet's family; the undeliverable packet's own destination will
+    do. An address of the sender itself will not: Linux drops an IPv4 packet that comes in from one of its own.
+    None, too, for a packet that cannot be parsed. Raises :exc:`PacketError` only for a ``source`` of the wrong family.
     """
     try:
         view: ipv4.Packet | ipv6.Packet
