@@ -91,12 +91,12 @@ def serve(descriptor: int, answer: Callable[[bytes], bytes | None], until: int) 
 
 
 def next_datagram(descriptor: int) -> ipv4.Packet | ipv6.Packet:
-    """The next packet with UDP in it; the kernel also speaks of its own accord, about neighbours and groups."""
+    """The next packet with UDP in it; the kernel also speaks of its own accord, of neighbours and groups."""
     while True:
         ready, _, _ = select.select([descriptor], [], [], PATIENCE)
         assert ready, f"nothing came for {PATIENCE} seconds"
         data = os.read(descriptor, 65535)
-        view = ipv4.Packet(data) if packet.version(data) == 4 else ipv6.Packet(data)
+        view = (ipv4 if packet.version(data) == 4 else ipv6).Packet(data)
         if udp.PROTOCOL in (getattr(view, "protocol", None), getattr(view, "next_header", None)):
             return view
 

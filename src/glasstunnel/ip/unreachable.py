@@ -3,7 +3,6 @@
 Rule: an error must never answer an error, nor a packet that many hosts received or that no single host sent:
 otherwise errors multiply. IPv4: RFC 1122 section 3.2.2 and RFC 1812 section 4.3.2; IPv6: RFC 4443 section
 2.4. Linux's WireGuard sends these two codes for a packet that no peer's allowed IPs cover (``wg_xmit``).
-"""
 
 from glasstunnel.ip import Buffer, PacketError, icmp, ipv4, ipv6
 from glasstunnel.ip.address import is_for_many, is_single_host
@@ -17,9 +16,10 @@ def host_unreachable(packet: Buffer, source: bytes) -> bytes | None:
     """The IP packet that reports ``packet`` undeliverable to its sender, or None if none may be sent.
 
     IPv4 gets destination unreachable with code 1 (host), IPv6 with code 3 (address). ``source`` is the packed
-    address that the report comes from, of the packet's family; the undeliverable packet's own destination will
-    do. An address of the sender itself will not: Linux drops an IPv4 packet that comes in from one of its own.
-    None, too, for a packet that cannot be parsed. Raises :exc:`PacketError` only for a ``source`` of the wrong family.
+    address that the report comes from, of the packet's family; the undeliverable packet's own destination
+    will do. An address of the sender itself will not: Linux drops an IPv4 packet that comes in from one of
+    its own. None, too, for a packet that cannot be parsed. Raises :exc:`PacketError` only for a ``source`` of
+    the wrong family.
     """
     try:
         view: ipv4.Packet | ipv6.Packet
