@@ -3,6 +3,7 @@
 Rule: an error must never answer an error, nor a packet that many hosts received or that no single host sent:
 otherwise errors multiply. IPv4: RFC 1122 section 3.2.2 and RFC 1812 section 4.3.2; IPv6: RFC 4443 section
 2.4. Linux's WireGuard sends these two codes for a packet that no peer's allowed IPs cover (``wg_xmit``).
+"""
 
 from glasstunnel.ip import Buffer, PacketError, icmp, ipv4, ipv6
 from glasstunnel.ip.address import is_for_many, is_single_host
