@@ -96,8 +96,8 @@ def next_datagram(descriptor: int) -> ipv4.Packet | ipv6.Packet:
         ready, _, _ = select.select([descriptor], [], [], PATIENCE)
         assert ready, f"nothing came for {PATIENCE} seconds"
         data = os.read(descriptor, 65535)
-        view = (ipv4 if packet.version(data) == 4 else ipv6).Packet(data)
-        if udp.PROTOCOL in (getattr(view, "protocol", None), getattr(view, "next_header", None)):
+        view = ipv4.Packet(data) if packet.version(data) == 4 else ipv6.Packet(data)
+        if (view.protocol if isinstance(view, ipv4.Packet) else view.next_header) == udp.PROTOCOL:
             return view
 
 
