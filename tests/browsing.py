@@ -1,0 +1,95 @@
+"""Debian's chromium for tests: no network, and everything that goes wrong on a page is written down."""
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Troubles:
+    """What went wrong while pages were open."""
+
+    thrown: list[str] = field(default_factory=list)  # exceptions that no script caught
+    logged: list[str] = field(default_factory=list)  # errors on the console
+    failed: list[str] = field(default_factory=list)  # requests without an answer
+    outside: list[str] = field(default_factory=list)  # requests that leave the machine
+
+    def all(self) -> list[str]:
+        """Everything, for one assertion."""
+        return self.thrown + self.logged + self.failed + self.outside
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless chromium.  Skips the test where there is none."""
+    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS, headless=True)
+        yield browser
+        browser.close()
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/favicon.ico":  # browsers ask for it whatever the page says
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class names it so)
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A web server on a folder; its address, without a slash at the end."""
+    handler = functools.partial(_Silent, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@contextmanager
+def opened(browser: Browser, **options: object) -> Iterator[tuple[Page, Troubles]]:
+    """A fresh page, and the list of its troubles."""
+    context = browser.new_context(**options)  # type: ignore[arg-type]  # passed on as it comes
+    page = context.new_page()
+    troubles = Troubles()
+    page.on("pageerror", lambda error: troubles.thrown.append(str(error)))
+    page.on(
+        "console", lambda message: troubles.logged.append(message.text) if message.type == "error" else None
+    )
+    page.on("requestfailed", lambda request: troubles.failed.append(request.url))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("file:", "data:", "blob:", "about:", "http://127.0.0.1:"))
+            else troubles.outside.append(request.url)
+        ),
+    )
+    yield page, troubles
+    context.close()
