@@ -36,7 +36,7 @@ class Timer:
         loop.watch(self._fd, self._fired)
 
     def arm(self, deadline: float) -> None:
-        """Call back at ``deadline`` (seconds of CLOCK_BOOTTIME, ``inf``: never), and not when wished before."""
+        """Call back at ``deadline``, in seconds of CLOCK_BOOTTIME; ``inf``: never. The last wish holds."""
         self._deadline = deadline
         if deadline < self._armed:
             self._set(deadline)

@@ -63,7 +63,7 @@ class Journal:
 
     def __init__(self, interface: str, directory: Path = DIRECTORY) -> None:
         self._path = _path_of(interface, directory)
-        self._undo: list[tuple[str, Callable[[], None]]] = []
+        self._undo: list[Callable[[], None]] = []
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = _locked(self._path, os.O_CREAT)
@@ -88,17 +88,21 @@ class Journal:
 
     def record(self, what: str, **arguments: Scalar) -> None:
         """Write down how to undo what is about to be done: a key of the table above, and its arguments."""
+        self.write_down(what, **arguments)
+        self.on_unwind(partial(_UNDO[what], **arguments))
+
+    def write_down(self, what: str, **arguments: Scalar) -> None:
+        """The same for a crash only: :meth:`unwind` knows of another way."""
         self._write({"undo": what, "arguments": arguments})
-        self._undo.append((what, partial(_UNDO[what], **arguments)))
 
     def on_unwind(self, callback: Callable[[], None]) -> None:
         """Call this in its turn when the journal is unwound; after a crash the kernel has seen to it."""
-        self._undo.append(("callback", callback))
+        self._undo.append(callback)
 
     def unwind(self) -> None:
         """Undo everything, the last thing first, whatever fails on the way, and give up the lock."""
         while self._undo:
-            _attempt(*self._undo.pop())
+            _attempt(self._undo.pop())
         if self._fd >= 0:
             self._path.unlink(missing_ok=True)  # still locked: nobody can have begun to use it
             os.close(self._fd)
@@ -113,7 +117,7 @@ class Journal:
         for line in reversed(lines):
             what = line.get("undo", "")
             if what in _UNDO and (here or what not in _NETWORK):
-                _attempt(what, partial(_UNDO[what], **line["arguments"]))
+                _attempt(partial(_UNDO[what], **line["arguments"]))
         os.ftruncate(self._fd, 0)
 
 
@@ -176,10 +180,10 @@ def _netns() -> int:
     return os.stat("/proc/self/ns/net").st_ino
 
 
-def _attempt(what: str, undo: Callable[[], None]) -> None:
+def _attempt(undo: Callable[[], None]) -> None:
     try:
         undo()
     except (HostError, OSError) as error:
-        _log.warning("while undoing (%s): %s", what, error)
+        _log.warning("while cleaning up: %s", error)
     except Exception:
-        _log.exception("while undoing (%s)", what)
+        _log.exception("while cleaning up")

@@ -13,7 +13,7 @@ the kernel's answer with ip(8).
 import errno
 import ipaddress
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -133,19 +133,13 @@ class Netlink:
                 **scope,
             )
 
-    def routes(self, name: str, table: int = MAIN_TABLE) -> Iterator[str]:
-        """The prefixes that a table leads into an interface."""
-        index = self.index(name)
-        for version, family in _FAMILIES.items():
-            with _refusal(f"read the routes of {name}"):
-                for route in self._ip.get_routes(family=family, oif=index, table=table):
-                    nothing = "0.0.0.0" if version == 4 else "::"  # noqa: S104 - an address, nothing binds to it
-                    yield f"{route.get_attr('RTA_DST') or nothing}/{route['dst_len']}"
-
     def path_mtu(self, address: str) -> int | None:
         """The MTU of the route to an address, or else of its interface; None if there is no route."""
+        host, _, scope = address.partition("%")
+        if scope:
+            return self.mtu(self.index(scope))
         try:
-            (route,) = self._ip.route("get", family=_FAMILIES[version_of(address)], dst=address)
+            (route,) = self._ip.route("get", family=_FAMILIES[version_of(host)], dst=host)
         except NetlinkError:
             return None
         return self._route_mtu(route)
@@ -199,12 +193,6 @@ class Netlink:
         """Remove a rule; nothing happens if it is gone already."""
         with _refusal(f"remove the rule for the table {rule.table}", errno.ENOENT):
             self._ip.rule("del", **rule._attributes())
-
-
-def covered(prefix: str, by: Iterable[str]) -> bool:
-    """Whether one of the prefixes ``by`` holds ``prefix`` already, so that it needs no route of its own."""
-    wanted, known = ipaddress.ip_network(prefix), {ipaddress.ip_network(one) for one in by}
-    return any(wanted.supernet(new_prefix=length) in known for length in range(wanted.prefixlen + 1))
 
 
 @contextmanager

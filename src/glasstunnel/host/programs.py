@@ -6,7 +6,7 @@ program that fails is a :exc:`HostError` with the program's own words.
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from glasstunnel.host.errors import HostError, reason
 
@@ -37,24 +37,30 @@ def run(arguments: Sequence[str], text: str = "") -> None:
         raise HostError(f"{name} failed ({_outcome(done.returncode)}){': ' + said if said else ''}")
 
 
-def hook(command: str) -> None:
+def hook(command: str, wait: Callable[[subprocess.Popen[bytes]], int] = subprocess.Popen.wait) -> None:
     """Run a command of the configuration (PreUp, PostUp, PreDown, PostDown) with bash.
 
     It has our standard output and error, so what it says is seen where the user looks.
+
+    Args:
+        command: what to run; ``%i`` has been replaced.
+        wait: waits for the process and returns its exit status.
 
     Raises:
         HostError: if it fails.
     """
     try:
-        done = subprocess.run(  # noqa: S603 - the user's own command, which is meant to be run
-            ["bash", "-c", command],  # noqa: S607 - wherever bash is
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        process = subprocess.Popen(["bash", "-c", command], stdin=subprocess.DEVNULL)  # noqa: S603, S607 - the user's own
     except OSError as error:
         raise HostError(f'cannot run bash for the command "{command}": {reason(error)}') from error
-    if done.returncode:
-        raise HostError(f'the command "{command}" failed ({_outcome(done.returncode)})')
+    try:
+        status = wait(process)
+    except BaseException:  # interrupted: the command ends with us
+        process.terminate()
+        process.wait()
+        raise
+    if status:
+        raise HostError(f'the command "{command}" failed ({_outcome(status)})')
 
 
 def _outcome(returncode: int) -> str:

@@ -1,0 +1,65 @@
+"""The program ``glasstunnel``: finds the command, runs it, and turns its errors into one sentence each.
+
+Rule: no command pays for another's imports, and no traceback reaches a user for what the user or the system
+did. Exit status 0: done; 1: one sentence on standard error says why not; 2: the command line was wrong.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from glasstunnel import __version__
+
+COMMANDS = {
+    "genkey": "make a new private key",
+    "genpsk": "make a new preshared key",
+    "pubkey": "print the public key of a private key",
+    "up": "bring an interface up",
+    "down": "bring an interface down",
+    "show": "show what the interfaces do",
+}
+"""Each is a module of this package, with its help."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (by default the program's own); return the exit status."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parser(words).parse_args(words)
+    module = importlib.import_module(f"glasstunnel.cli.{arguments.command}")
+    try:
+        status: int = module.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read our output has had enough. The interpreter flushes once more at exit: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    except module.ERRORS as error:
+        return _fail(str(error))
+    return status
+
+
+def _fail(sentence: str) -> int:
+    print(f"glasstunnel: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="glasstunnel",
+        description="A complete WireGuard VPN in Python.",
+        epilog='"glasstunnel COMMAND --help" explains a command.',
+    )
+    parser.add_argument("--version", action="version", version=f"glasstunnel {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == chosen:
+            importlib.import_module(f"glasstunnel.cli.{name}").configure(command)
+    return parser

@@ -1,0 +1,53 @@
+"""``glasstunnel up``: bring an interface up from a configuration of wg-quick(8)."""
+
+import argparse
+import logging
+import sys
+
+from glasstunnel.host.errors import HostError
+from glasstunnel.operate import files, up
+from glasstunnel.operate.config import ConfigError
+
+ERRORS = (ConfigError, HostError)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.description = (
+        "Bring an interface up, as wg-quick(8) does, and return when it works.\n"
+        'The tunnel is served by a process of its own until "glasstunnel down".'
+    )
+    parser.add_argument(
+        "config",
+        metavar="NAME|FILE",
+        help="NAME.conf in /etc/glasstunnel or /etc/wireguard, or a path to a file; "
+        "the interface is called as the file is, without .conf",
+    )
+    parser.add_argument(
+        "--foreground", action="store_true", help="stay, until Ctrl-C or SIGTERM (for systemd)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what is done")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Bring it up."""
+    logging.basicConfig(format="glasstunnel: %(message)s", level=logging.INFO)
+    file = files.find(arguments.config)
+    name, config = files.interface_name(file), files.load(file)
+    for warning in files.warnings(file, config):
+        print(f"Warning: {warning}", file=sys.stderr)
+    if arguments.dry_run:
+        up.dry_run(name, config, print)
+    else:
+        say = _nothing if arguments.quiet else _tell
+        up.up(name, config, file.resolve(), foreground=arguments.foreground, say=say)
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(f"[#] {text}", file=sys.stderr, flush=True)
+
+
+def _nothing(_text: str) -> None:
+    pass

@@ -1,0 +1,141 @@
+"""A process of its own for a tunnel, and how to end it.
+
+Rule: whoever starts a daemon hears once how it went: it works, or one sentence why not; from then on the
+daemon is alone, with no terminal, and speaks to the system log. Ending it means asking it to end and waiting
+until it has: it undoes what it did itself. Section: daemon(7) "SysV daemons", pidfd_open(2), sd_notify(3).
+"""
+
+import logging
+import logging.handlers
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from glasstunnel.host.errors import HostError, needs_root, reason
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that end a tunnel in an orderly way."""
+_SYSTEM_LOG = Path("/dev/log")
+_WORKS = b"\0"
+_log = logging.getLogger(__name__)
+
+Serve = Callable[[Callable[[], None]], None]
+"""Does the daemon's work to its end and calls its argument when the work stands; fails by HostError."""
+
+
+def spawn(serve: Serve) -> None:
+    """Run ``serve`` in a process of its own and return when that stands.
+
+    Raises:
+        HostError: if it does not come to stand, with the sentence of the error that ``serve`` raised.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reader, writer = os.pipe()
+    process = os.fork()
+    if not process:
+        os.close(reader)
+        _child(serve, writer)
+    os.close(writer)
+    try:
+        with os.fdopen(reader, "rb") as pipe:
+            said = pipe.read()
+    except BaseException:  # interrupted while we wait: then the daemon is not wanted either
+        os.kill(process, signal.SIGTERM)
+        os.waitpid(process, 0)
+        raise
+    if said != _WORKS:
+        _, status = os.waitpid(process, 0)
+        raise HostError(said.decode() or f"the tunnel's process ended ({os.waitstatus_to_exitcode(status)})")
+
+
+def _child(serve: Serve, writer: int) -> None:
+    """Never returns."""
+    status = 1
+    try:
+        os.setsid()
+
+        def ready() -> None:
+            _detach()
+            os.write(writer, _WORKS)
+            os.close(writer)
+
+        serve(ready)
+        status = 0
+    except HostError as error:
+        with suppress(OSError):  # closed: it had been standing
+            os.write(writer, str(error).encode(errors="replace"))
+        _log.error("%s", error)
+    except BaseException:
+        logging.getLogger(__name__).exception("this should not happen")
+    finally:
+        logging.shutdown()
+        os._exit(status)
+
+
+def _detach() -> None:
+    """Let go of the terminal and the directory, and log to the system."""
+    os.chdir("/")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
+    root = logging.getLogger()
+    root.handlers.clear()
+    if _SYSTEM_LOG.exists():
+        handler = logging.handlers.SysLogHandler(str(_SYSTEM_LOG), logging.handlers.SysLogHandler.LOG_DAEMON)
+        handler.setFormatter(logging.Formatter("glasstunnel[%(process)d]: %(message)s"))
+        root.addHandler(handler)
+
+
+def notify_ready() -> None:
+    """Tell systemd that a service with ``Type=notify`` stands; without systemd nothing happens."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, suppress(OSError):
+        notify.sendto(b"READY=1", address.replace("@", "\0", 1))
+
+
+@contextmanager
+def interrupted_by(*signals: signal.Signals) -> Iterator[None]:
+    """Within the block a signal raises :exc:`HostError`: what was begun is undone as after any failure."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise HostError(f"interrupted by {signal.Signals(number).name}")
+
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end(process: int, timeout: float) -> bool:
+    """Ask a process to end and wait for it; whether it ended within ``timeout`` seconds.
+
+    Raises:
+        HostError: without the rights for it.
+    """
+    try:
+        pidfd = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        ended, _, _ = select.select([pidfd], [], [], timeout)
+    except ProcessLookupError:
+        return True
+    except OSError as error:
+        advice = "; run as root" if needs_root(error) else ""
+        raise HostError(f"cannot end the process {process}: {reason(error)}{advice}") from error
+    finally:
+        os.close(pidfd)
+    return bool(ended)

@@ -1,0 +1,180 @@
+"""From a name to a working interface: the changes to the system that bringing a tunnel up is made of.
+
+Rule: each method is one change, and writes down how to undo it before it makes it; in which order they come
+is the plan's business (:mod:`glasstunnel.operate.plan`). Section: wg-quick(8).
+"""
+
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from glasstunnel.host import dns, firewall, programs
+from glasstunnel.host.clock import now
+from glasstunnel.host.control import ControlSocket, path_of
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.journal import Journal
+from glasstunnel.host.loop import Loop
+from glasstunnel.host.netlink import MAIN_TABLE, Netlink, Rule
+from glasstunnel.host.tun import Tun
+from glasstunnel.host.tunnel import Tunnel
+from glasstunnel.host.udp import Udp
+from glasstunnel.wireguard import uapi
+from glasstunnel.wireguard.device import Device
+
+_SRC_VALID_MARK = Path("/proc/sys/net/ipv4/conf/all/src_valid_mark")
+_NOT_SUPPORTED, _INVALID = "errno=-95\n\n", "errno=-22\n\n"  # EOPNOTSUPP, EINVAL; wg(8) expects them negative
+_log = logging.getLogger(__name__)
+
+
+class Setup:
+    """The interface ``name``, from nothing; ``journal`` undoes whatever was done, ``loop`` serves what
+    stands.
+
+    Args:
+        pre_down, post_down: commands for when the interface goes. They run once a command for its coming has
+        run or
+            :meth:`finish` was called: an attempt that failed before is none of their business.
+        save: called between the two, with the device as it is then.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        loop: Loop,
+        net: Netlink,
+        *,
+        pre_down: Sequence[str] = (),
+        post_down: Sequence[str] = (),
+        save: Callable[[Device], None] | None = None,
+    ) -> None:
+        self.name = name
+        self._journal, self._loop, self._net = journal, loop, net
+        self._pre_down, self._post_down, self._save = pre_down, post_down, save
+        self._owes_commands = False
+        self._tunnel: Tunnel | None = None
+        journal.on_unwind(lambda: self._run_down(post_down))
+
+    @property
+    def tunnel(self) -> Tunnel:
+        """The tunnel, once :meth:`create` has made it."""
+        if self._tunnel is None:
+            raise HostError(f"the interface {self.name} does not exist yet")
+        return self._tunnel
+
+    def command(self, command: str) -> None:
+        """Run a command of the configuration; the tunnel, if it stands, goes on. Raises :exc:`HostError`."""
+        self._owe_commands()
+        programs.hook(command, self._serve_until_it_ends)
+
+    def create(self, device: Device, port: int) -> None:
+        """Make the interface (still down), open the UDP sockets, and serve both and the control socket."""
+        tun = Tun(self.name)
+        self._journal.on_unwind(tun.close)
+        udp = Udp(port, device.fwmark)
+        self._journal.on_unwind(udp.close)
+        self._tunnel = Tunnel(device, tun, udp, self._loop)
+        self._journal.on_unwind(self._tunnel.close)
+        self._journal.write_down("file", path=str(path_of(self.name)))
+        control = ControlSocket(self.name, self._loop, self._answer)
+        self._journal.on_unwind(control.close)
+
+    def address(self, address: str) -> None:
+        """Add an address, ``10.0.0.1/24``."""
+        self._net.add_address(self.name, address)
+
+    def link_up(self, mtu: int) -> None:
+        """Set the MTU and switch the interface on."""
+        self._net.link_up(self.name, mtu)
+        self.tunnel.mtu = mtu
+
+    def dns(self, servers: Sequence[str], search: Sequence[str]) -> None:
+        """Use these name servers and search domains."""
+        self._journal.record("dns", interface=self.name)
+        dns.install(self.name, servers, search)
+
+    def route(self, prefix: str, table: int = MAIN_TABLE) -> None:
+        """Lead ``prefix`` into the interface. The route goes when the interface goes."""
+        self._net.add_route(self.name, prefix, table)
+
+    def mark(self, fwmark: int) -> None:
+        """Mark the encrypted packets, so that rules can tell them from those that are to be encrypted."""
+        self.tunnel.udp.set_fwmark(fwmark)
+        self.tunnel.device.fwmark = fwmark
+
+    def rule(self, version: int, table: int, *, unless_mark: int = 0, suppress_default: bool = False) -> None:
+        """Add a rule before all others but the one for local addresses."""
+        rule = Rule(version, self._net.next_priority(version), table, unless_mark, suppress_default)
+        self._journal.record(
+            "rule",
+            version=version,
+            priority=rule.priority,
+            table=table,
+            unless_mark=unless_mark,
+            suppress_default=suppress_default,
+        )
+        self._net.add_rule(rule)
+
+    def src_valid_mark(self) -> None:
+        """Let IPv4's reverse path filter look at marks, or it drops the answers to marked packets."""
+        try:
+            before = _SRC_VALID_MARK.read_text().strip()
+            if before != "1":
+                self._journal.record("sysctl", path=str(_SRC_VALID_MARK), value=before)
+                _SRC_VALID_MARK.write_text("1")
+        except OSError as error:
+            raise HostError(
+                f"cannot set net.ipv4.conf.all.src_valid_mark to 1: {os.strerror(error.errno or 0)}"
+            ) from error
+
+    def firewall(self, version: int, mark: int) -> None:
+        """Install the nftables rules of a default route."""
+        self._journal.record("firewall", interface=self.name, version=version)
+        firewall.install(self.name, version, self._net.addresses(self.name, version), mark)
+
+    def before_commands_up(self) -> None:
+        """From here on PreDown belongs to the undoing."""
+        if self._save:
+            self._journal.on_unwind(partial(self._save, self.tunnel.device))
+        self._journal.on_unwind(lambda: self._run_down(self._pre_down))
+
+    def finish(self) -> None:
+        """The interface works: begin persistent keepalives; the commands for its going will have to run."""
+        self._owe_commands()
+        self.tunnel.start()
+
+    def _owe_commands(self) -> None:
+        if not self._owes_commands:
+            self._owes_commands = True
+            for command in reversed((*self._pre_down, *self._post_down)):  # the journal is read backwards
+                self._journal.write_down("command", command=command)
+
+    def _run_down(self, commands: Sequence[str]) -> None:
+        for command in commands if self._owes_commands else ():
+            try:
+                programs.hook(command, self._serve_until_it_ends)
+            except HostError as error:
+                _log.warning("%s", error)
+
+    def _serve_until_it_ends(self, process: subprocess.Popen[bytes]) -> int:
+        """Serve the tunnel and its control socket meanwhile: the command may well ask wg(8) about it."""
+        pidfd = os.pidfd_open(process.pid)
+        self._loop.watch(pidfd, self._loop.stop)
+        try:
+            while (status := process.poll()) is None:
+                self._loop.run()
+        finally:
+            self._loop.unwatch(pidfd)
+            os.close(pidfd)
+        return status
+
+    def _answer(self, request: str) -> str | None:
+        if request == "get=1":
+            return uapi.get(self.tunnel.device, now(), time.time_ns())
+        if request.startswith("set=1"):
+            return _NOT_SUPPORTED
+        return _INVALID if request.startswith("get=1\n") else None

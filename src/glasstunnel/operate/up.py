@@ -1,0 +1,135 @@
+"""Bringing an interface up and down, and what happens when anything fails on the way.
+
+Rule: ``up`` has an interface that works, or leaves nothing behind; ``down`` leaves nothing behind, whether
+the tunnel's process still lives or was killed. Section: wg-quick(8).
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from glasstunnel.host import control, daemon, journal
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.journal import Journal
+from glasstunnel.host.loop import Loop
+from glasstunnel.host.netlink import Netlink
+from glasstunnel.host.resolve import resolve
+from glasstunnel.host.setup import Setup
+from glasstunnel.operate.config import Config, Endpoint, dump, expand
+from glasstunnel.operate.plan import plan
+from glasstunnel.wireguard.device import Device
+from glasstunnel.wireguard.events import Path as NetworkPath
+
+_PATIENCE = 30.0  # seconds that a tunnel may take to end, with the commands of its configuration
+
+Say = Callable[[str], None]
+
+
+def up(name: str, config: Config, file: Path, *, foreground: bool, say: Say) -> None:
+    """Bring the interface ``name`` up and return, or with ``foreground`` stay until a signal ends it.
+
+    Args:
+        name: of the interface.
+        config, file: what it shall be, and where that was read.
+        foreground: whether to serve it in this process.
+        say: is told each step as it is done.
+
+    Raises:
+        HostError: if it did not come to work; nothing of it is left then.
+    """
+    serve = partial(_serve, name, config, file, say)
+    if foreground:
+        serve(daemon.notify_ready)
+    else:
+        daemon.spawn(serve)
+
+
+def dry_run(name: str, config: Config, say: Say) -> None:
+    """Tell the steps that :func:`up` would do, and do none."""
+    with Netlink() as net:
+        for step in plan(name, config, net, partial(_resolve, say=say, retries=0)):
+            if step.text:
+                say(step.text)
+
+
+def down(name: str) -> str:
+    """Bring an interface down that :func:`up` has brought up; return what was done, as a sentence.
+
+    Raises:
+        HostError: if there is none, without the rights, or if its process does not end in time.
+    """
+    process = journal.holder(name)
+    if process is None:
+        raise HostError(f"{name} was not brought up by glasstunnel, or is down already")
+    if not process:
+        with Journal(name):
+            return f"the process of {name} had been killed; what it had left is cleaned up"
+    process = control.owner(name) or process  # as this process sees it, should it live in another container
+    if not daemon.end(process, _PATIENCE):
+        raise HostError(f"{name} does not come down: its process {process} still works on it")
+    return f"{name} is down"
+
+
+def save(file: Path, config: Config, device: Device) -> None:
+    """Write the configuration back with what has changed meanwhile: the peers' endpoints and our port.
+
+    Raises:
+        OSError: if the file cannot be replaced; then it is as it was.
+    """
+    peers = []
+    for peer in config.peers:
+        known = device.peers.get(peer.public_key)
+        path = known.endpoint if known else None
+        peers.append(replace(peer, endpoint=Endpoint(*path.remote)) if path else peer)
+    interface = replace(config.interface, listen_port=device.listen_port)
+    handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as new:
+            new.write(dump(Config(interface, tuple(peers))))
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(temporary, file)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _serve(name: str, config: Config, file: Path, say: Say, ready: Callable[[], None]) -> None:
+    """Bring up, serve, undo."""
+    interface = config.interface
+    with daemon.interrupted_by(*daemon.ENDING), closing(Loop()) as loop:
+        record = Journal(name)
+        try:
+            with Netlink() as net:
+                setup = Setup(
+                    name,
+                    record,
+                    loop,
+                    net,
+                    pre_down=[expand(command, name) for command in interface.pre_down],
+                    post_down=[expand(command, name) for command in interface.post_down],
+                    save=partial(save, file, config) if interface.save_config else None,
+                )
+                for step in plan(name, config, net, partial(_resolve, say=say)):
+                    if step.text:
+                        say(step.text)
+                    step.do(setup)
+        except BaseException:
+            with loop.stopped_by(*daemon.ENDING):  # one was heard, or none: now they would only do harm
+                record.unwind()
+            raise
+        with loop.stopped_by(*daemon.ENDING):
+            try:
+                ready()
+                loop.run()
+            finally:
+                record.unwind()
+
+
+def _resolve(endpoint: Endpoint, *, say: Say, retries: int | None = None) -> NetworkPath:
+    return resolve(endpoint.host, endpoint.port, retries=retries, say=say)
