@@ -1,0 +1,243 @@
+"""The noise room's helper: one interface over our implementation and two independent ones.
+
+All of them get fixed ephemeral keys, so that their messages can be compared byte for byte.
+"""
+
+import warnings
+from abc import ABC, abstractmethod
+
+from dissononce.cipher.aesgcm import AESGCMCipher  # type: ignore[import-untyped]
+from dissononce.cipher.chachapoly import ChaChaPolyCipher  # type: ignore[import-untyped]
+from dissononce.dh.x25519.private import PrivateKey  # type: ignore[import-untyped]
+from dissononce.dh.x25519.x25519 import X25519DH  # type: ignore[import-untyped]
+from dissononce.extras.dh.dangerous.dh_nogen import NoGenDH  # type: ignore[import-untyped]
+from dissononce.hash.blake2b import Blake2bHash  # type: ignore[import-untyped]
+from dissononce.hash.blake2s import Blake2sHash  # type: ignore[import-untyped]
+from dissononce.hash.sha256 import SHA256Hash  # type: ignore[import-untyped]
+from dissononce.hash.sha512 import SHA512Hash  # type: ignore[import-untyped]
+from dissononce.processing.handshakepatterns.handshakepattern import (  # type: ignore[import-untyped]
+    HandshakePattern,
+)
+from dissononce.processing.impl.cipherstate import CipherState  # type: ignore[import-untyped]
+from dissononce.processing.impl.handshakestate import HandshakeState  # type: ignore[import-untyped]
+from dissononce.processing.impl.symmetricstate import SymmetricState  # type: ignore[import-untyped]
+from noise.connection import Keypair, NoiseConnection  # type: ignore[import-untyped]
+
+from glasstunnel import noise
+from tests.noise import spec
+
+PROLOGUE = b"a prologue that both know"
+
+
+def public(private: bytes) -> bytes:
+    return noise.CURVE25519.keypair(private).public
+
+
+class Peer(ABC):
+    """One party of a protocol: *pattern* with psks at *positions*, with the keys of ``tests.noise.spec``."""
+
+    finished = False
+
+    def __init__(self, pattern: str, positions: tuple[int, ...], suite: str, initiator: bool) -> None:
+        self.pattern, self.positions, self.suite, self.initiator = pattern, positions, suite, initiator
+        self.name = f"Noise_{spec.with_modifiers(pattern, positions)}_{suite}"
+        self.psks = spec.PSKS[: len(positions)]
+        self.e = spec.INITIATOR_EPHEMERAL if initiator else spec.RESPONDER_EPHEMERAL
+        has_s, has_rs = spec.needs(pattern, initiator)
+        mine, theirs = spec.INITIATOR_STATIC, spec.RESPONDER_STATIC
+        if not initiator:
+            mine, theirs = theirs, mine
+        self.s = mine if has_s else None
+        self.rs = public(theirs) if has_rs else None
+        self.one_way = len(spec.PATTERNS[pattern][2]) == 1
+        self.start()
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def write(self, payload: bytes) -> bytes: ...
+
+    @abstractmethod
+    def read(self, message: bytes) -> bytes: ...
+
+    @abstractmethod
+    def handshake_hash(self) -> bytes: ...
+
+    @abstractmethod
+    def send(self, payload: bytes) -> bytes: ...
+
+    @abstractmethod
+    def receive(self, message: bytes) -> bytes: ...
+
+    @abstractmethod
+    def rekey(self, *, sending: bool) -> None: ...
+
+
+class Ours(Peer):
+    def start(self) -> None:
+        keypair = noise.CURVE25519.keypair
+        self.state = noise.HandshakeState(
+            noise.Protocol.parse(self.name),
+            initiator=self.initiator,
+            prologue=PROLOGUE,
+            s=keypair(self.s) if self.s else None,
+            rs=self.rs,
+            # What rng returns becomes the ephemeral private key. A one-way responder needs neither.
+            rng=None if self.one_way and not self.initiator else lambda length: self.e[:length],
+        )
+        for index, psk in enumerate(self.psks):
+            self.state.set_psk(psk, index)
+
+    def split_when_finished(self) -> None:
+        if self.state.finished:
+            self.finished = True
+            ciphers = self.state.split()
+            assert len(ciphers) == 2 - self.one_way
+            if self.initiator or self.one_way:
+                self.sending, self.receiving = ciphers[0], ciphers[-1]
+            else:
+                self.sending, self.receiving = ciphers[1], ciphers[0]
+
+    def write(self, payload: bytes) -> bytes:
+        assert self.state.my_turn
+        message = self.state.write_message(payload)
+        self.split_when_finished()
+        return message
+
+    def read(self, message: bytes) -> bytes:
+        assert not self.state.my_turn
+        payload = self.state.read_message(message)
+        self.split_when_finished()
+        return payload
+
+    def handshake_hash(self) -> bytes:
+        return self.state.handshake_hash
+
+    def send(self, payload: bytes) -> bytes:
+        return self.sending.encrypt_with_ad(b"", payload)
+
+    def receive(self, message: bytes) -> bytes:
+        return self.receiving.decrypt_with_ad(b"", message)
+
+    def rekey(self, *, sending: bool) -> None:
+        (self.sending if sending else self.receiving).rekey()
+
+
+class Noiseprotocol(Peer):
+    """The package ``noiseprotocol``."""
+
+    def start(self) -> None:
+        self.connection = NoiseConnection.from_name(self.name.encode())
+        self.connection.set_prologue(PROLOGUE)
+        if self.initiator:
+            self.connection.set_as_initiator()
+        else:
+            self.connection.set_as_responder()
+        if self.psks:
+            self.connection.set_psks(psks=self.psks)
+        self.connection.set_keypair_from_private_bytes(Keypair.EPHEMERAL, self.e)
+        if self.s:
+            self.connection.set_keypair_from_private_bytes(Keypair.STATIC, self.s)
+        if self.rs:
+            self.connection.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, self.rs)
+        with warnings.catch_warnings():
+            # It warns that a fixed ephemeral key is for testing only, which is what this is.
+            warnings.filterwarnings("ignore", message="One of ephemeral keypairs", category=UserWarning)
+            self.connection.start_handshake()
+
+    def write(self, payload: bytes) -> bytes:
+        message = bytes(self.connection.write_message(payload))
+        self.finished = self.connection.handshake_finished
+        return message
+
+    def read(self, message: bytes) -> bytes:
+        payload = bytes(self.connection.read_message(message))
+        self.finished = self.connection.handshake_finished
+        return payload
+
+    def handshake_hash(self) -> bytes:
+        return bytes(self.connection.get_handshake_hash())
+
+    def send(self, payload: bytes) -> bytes:
+        return bytes(self.connection.encrypt(payload))
+
+    def receive(self, message: bytes) -> bytes:
+        return bytes(self.connection.decrypt(message))
+
+    def rekey(self, *, sending: bool) -> None:
+        if sending:
+            self.connection.rekey_outbound_cipher()
+        else:
+            self.connection.rekey_inbound_cipher()
+
+
+DISSONONCE_CIPHERS = {"ChaChaPoly": ChaChaPolyCipher, "AESGCM": AESGCMCipher}
+DISSONONCE_HASHES = {
+    "SHA256": SHA256Hash,
+    "SHA512": SHA512Hash,
+    "BLAKE2s": Blake2sHash,
+    "BLAKE2b": Blake2bHash,
+}
+
+
+class Dissononce(Peer):
+    """The package ``dissononce``.
+
+    Its own psk modifier refuses two psks in one message, so its pattern is made from the restated tokens.
+    """
+
+    def start(self) -> None:
+        _, cipher, hash_ = self.suite.split("_")
+        symmetric = SymmetricState(CipherState(DISSONONCE_CIPHERS[cipher]()), DISSONONCE_HASHES[hash_]())
+        dh = NoGenDH(X25519DH(), PrivateKey(self.e))
+        before, responder_before, _ = spec.PATTERNS[self.pattern]
+        self.state = HandshakeState(symmetric, dh)
+        self.state.initialize(
+            HandshakePattern(
+                spec.with_modifiers(self.pattern, self.positions),
+                tuple(map(tuple, spec.tokens_with_psk(self.pattern, self.positions))),
+                tuple(before.split()),
+                tuple(responder_before.split()),
+            ),
+            self.initiator,
+            PROLOGUE,
+            s=dh.generate_keypair(PrivateKey(self.s)) if self.s else None,
+            rs=dh.create_public(self.rs) if self.rs else None,
+            psks=self.psks,
+        )
+        assert self.state.protocol_name == self.name
+
+    def keep(self, ciphers: "tuple[CipherState, CipherState] | None") -> None:
+        if ciphers is not None:
+            self.finished = True
+            self.sending, self.receiving = ciphers if self.initiator else ciphers[::-1]
+
+    def write(self, payload: bytes) -> bytes:
+        message = bytearray()
+        self.keep(self.state.write_message(payload, message))
+        return bytes(message)
+
+    def read(self, message: bytes) -> bytes:
+        payload = bytearray()
+        self.keep(self.state.read_message(message, payload))
+        return bytes(payload)
+
+    def handshake_hash(self) -> bytes:
+        return bytes(self.state.symmetricstate.get_handshake_hash())
+
+    def send(self, payload: bytes) -> bytes:
+        return bytes(self.sending.encrypt_with_ad(b"", payload))
+
+    def receive(self, message: bytes) -> bytes:
+        return bytes(self.receiving.decrypt_with_ad(b"", message))
+
+    def rekey(self, *, sending: bool) -> None:
+        """Restated from sections 4.2 and 11.3, on its own encryption.
+
+        Its own rekey keeps 48 bytes as the key, and sets the nonce to zero.
+        """
+        state = self.sending if sending else self.receiving
+        nonce = state._nonce
+        state.initialize_key(state.cipher.encrypt(state._key, 2**64 - 1, b"", bytes(32))[:32])
+        state.set_nonce(nonce)
