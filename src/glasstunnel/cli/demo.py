@@ -1,7 +1,7 @@
 """``glasstunnel demo``: the story of a tunnel, told while one is made.
 
-Rule: every number that is printed was measured in this run or read from the bytes that passed. Each act has facts, which
-``--json`` prints, and lines, which people read. Section: WP §5.4 and §6.2 for what happens.
+Rule: every number that is printed was measured in this run or read from the bytes that passed. Each act has
+facts, which ``--json`` prints, and lines, which people read. Section: WP §5.4 and §6.2 for what happens.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from glasstunnel.cli.language import translator
 from glasstunnel.cli.style import Style
+from glasstunnel.host.errors import HostError
 from glasstunnel.host.stage import PORT, Host, Seen, Stage
 from glasstunnel.wireguard.messages import MessageType, receiver_index
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
@@ -21,7 +22,7 @@ from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 QUICK = Parameters(rekey_after_time=4, rekey_timeout=2)
 """The paper's times but for a rekey after 4 s instead of 120, so that the last act need not be waited for."""
 _PINGS_PER_SECOND = 4
-_MEGABYTE = 1 << 20
+_MEGABYTE = 1_000_000
 
 Facts = dict[str, object]
 
@@ -36,8 +37,16 @@ class Act:
     facts: Facts
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What ``glasstunnel demo`` takes."""
+ERRORS = (HostError,)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.description = (
+        "Make a tunnel between two network namespaces and tell its story: keys, handshake, packets,\n"
+        "a new key. Works as root, and without root where the system gives user namespaces.\n"
+        "Nothing is left behind."
+    )
     parser.add_argument(
         "--json", action="store_true", help="print the facts as one JSON document and no story"
     )
@@ -212,9 +221,8 @@ class Story:
             "ping",
             _("Ping"),
             [
-                _(
-                    "The first reply took {first_ms} ms, handshake included; the best of ten more {best_ms} ms."
-                ).format(**facts),
+                _("The first reply took {first_ms} ms, handshake included.").format(**facts),
+                _("The best of ten more took {best_ms} ms.").format(**facts),
                 _("{received} of {sent} came back.").format(**facts),
             ],
             facts,
@@ -258,9 +266,10 @@ class Story:
         old = stage.left.peer.keypairs.current
         while not self._seen("left", "datagram in", MessageType.RESPONSE):
             sent += 1
-            lost += stage.ping(100 + sent) is None
-            time.sleep(1 / _PINGS_PER_SECOND)
-        lost += stage.ping(100 + (sent := sent + 1)) is None
+            if stage.ping(100 + sent) is None:
+                lost += 1
+                break
+            time.sleep(1 / _PINGS_PER_SECOND)  # the story waits for a key to grow old
         initiation = self._first("left", "datagram out", MessageType.INITIATION)
         response = self._first("left", "datagram in", MessageType.RESPONSE)
         age = initiation.at - (old.created if old else 0)
@@ -269,12 +278,11 @@ class Story:
             "rekey",
             _("A new key"),
             [
-                _(
-                    "The paper renews a key that is used after {paper:.0f} s; here that is set to {here:.0f} s."
-                ).format(paper=PARAMETERS.rekey_after_time, here=QUICK.rekey_after_time),
-                _(
-                    "At the age of {age:.2f} s a packet brought a new initiation; {took:.2f} ms later the key was new."
-                ).format(age=age, took=took),
+                _("The paper renews a key in use after {paper:.0f} s; here after {here:.0f} s.").format(
+                    paper=PARAMETERS.rekey_after_time, here=QUICK.rekey_after_time
+                ),
+                _("At the age of {age:.2f} s a packet brought a new initiation.").format(age=age),
+                _("{took:.2f} ms later there was a new key.").format(took=took),
                 _("{sent} pings went on meanwhile, {lost} were lost.").format(sent=sent, lost=lost),
             ],
             {
@@ -320,7 +328,9 @@ class Story:
 
     def _first(self, where: str, what: str, kind: MessageType | None, size: int | None = None) -> Seen:
         seen = self._seen(where, what, kind, size)
-        assert seen is not None, f"{what} at {where} was not seen"
+        if seen is None:
+            name = kind.name.lower().replace("_", " ") if kind else f"packet of {size} bytes"
+            raise HostError(f"the story broke off: expected one {name} as {what} at {where}, saw none")
         return seen
 
     def _ms(self, seen: Seen) -> float:
