@@ -3,7 +3,7 @@
 Each capability is a module with a `setup` of its own, so that a site may also load just one of them:
 
 - `sphinxzh.segmenter`: jieba, quiet and with a cache of its own;
-- `sphinxzh.stemmer`: the stock search page works again under Sphinx 9.0 and 9.1;
+- `sphinxzh.stemmer`: the stock search page works again under Sphinx 9.0 and 9.1.0;
 - `sphinxzh.lines`: a line break in the source between two Han characters is no space on the page.
 
 A site in another language is left as it is.

@@ -1,9 +1,9 @@
-"""The stemmer of the stock search page, which is broken on Chinese sites under Sphinx 9.0 and 9.1.
+"""The stemmer of the stock search page, which is broken on Chinese sites under Sphinx 9.0 and 9.1.0.
 
-The fault: from 9.0 on, Sphinx ends `language_data.js` with `window.Stemmer = NAMEStemmer;` and makes NAME
-out of the language's name.  Chinese uses the English stemmer, so the page says `ChineseStemmer`, which
-nobody defines, and every query throws.  9.2 takes the name from the stemmer's file, and 8 does not have the
-line.
+The fault: there Sphinx ends `language_data.js` with `window.Stemmer = NAMEStemmer;` and makes NAME out of
+the language's name.  Chinese uses the English stemmer, so the page says `ChineseStemmer`, which nobody
+defines, and every query throws.  From 9.1.1 on the name is taken from the stemmer's file; 8 does not have
+the line.
 
 The mending: look at the code that this Sphinx writes; only when its last line names what it does not define,
 stand in with a search language that differs from Sphinx's own in that one name.
