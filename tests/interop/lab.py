@@ -1,0 +1,200 @@
+"""A laboratory: two hosts joined by a cable, ``glasstunnel`` on one, ``wireguard-go`` driven by ``wg`` on the
+other.
+
+The hosts are anonymous network namespaces and the interfaces have names of this process, so any number of
+test runs can go on at once. Nothing sleeps: what has to happen is asked for until it has, and the limit is a
+safety net only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glasstunnel.host import control
+from glasstunnel.host.namespace import Namespace, veth_pair
+
+PATIENCE = 20.0
+"""Seconds until a test that waits gives up."""
+_numbers = itertools.count()
+
+
+def interface_name() -> str:
+    """A name that nobody else on this machine uses: at most 15 characters."""
+    return f"gt{os.getpid()}n{next(_numbers)}"
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Ask until the answer is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.002)
+
+
+def run(*command: str | Path, text: str | None = None, check: bool = True) -> str:
+    """Run a program in the namespace of the calling thread; its output without the last line break."""
+    done = subprocess.run(
+        [str(word) for word in command], input=text, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout.rstrip("\n")
+
+
+def glasstunnel(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run our program in the namespace of the calling thread."""
+    return subprocess.run(
+        [sys.executable, "-m", "glasstunnel", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def ping(address: str) -> None:
+    """One echo request after the other until one is answered."""
+    run("ping", "-n", "-c1", "-i0.2", f"-w{PATIENCE:.0f}", address)
+
+
+@dataclass
+class Host:
+    """A host, its address on the cable in both families, and its address in the tunnel in both families."""
+
+    namespace: Namespace
+    outer: dict[int, str]
+    inner: dict[int, str]
+    port: int
+    interface: str = field(default_factory=interface_name)
+    private_key: str = field(default_factory=lambda: run("wg", "genkey"))
+
+    @property
+    def public_key(self) -> str:
+        return run("wg", "pubkey", text=self.private_key)
+
+    def endpoint(self, version: int) -> str:
+        host = self.outer[version]
+        return f"[{host}]:{self.port}" if version == 6 else f"{host}:{self.port}"
+
+    @property
+    def allowed_ips(self) -> str:
+        return f"{self.inner[4]}/32,{self.inner[6]}/128"
+
+
+class Lab:
+    """Two hosts: ``ours`` and ``theirs``."""
+
+    def __init__(self) -> None:
+        self.ours = Host(
+            Namespace(), {4: "192.0.2.1", 6: "2001:db8::1"}, {4: "10.9.0.1", 6: "fd09::1"}, 51001
+        )
+        self.theirs = Host(
+            Namespace(), {4: "192.0.2.2", 6: "2001:db8::2"}, {4: "10.9.0.2", 6: "fd09::2"}, 51002
+        )
+        veth_pair(self.ours.namespace, "eth0", self.theirs.namespace, "eth0")
+        for host in (self.ours, self.theirs):
+            with host.namespace:
+                for version, address in host.outer.items():
+                    self.add_address(address, version)
+
+    @staticmethod
+    def add_address(address: str, version: int) -> None:
+        """Give the cable of the current namespace an address, usable at once."""
+        nodad = ["nodad"] if version == 6 else []
+        run("ip", "address", "add", f"{address}/{24 if version == 4 else 64}", "dev", "eth0", *nodad)
+
+    def close(self) -> None:
+        self.ours.namespace.close()
+        self.theirs.namespace.close()
+
+    @contextmanager
+    def wireguard_go(self, *lines: str) -> Iterator[None]:
+        """Debian's wireguard-go at ``theirs``, configured by wg, with further lines for its [Peer]."""
+        host = self.theirs
+        with host.namespace:
+            daemon = subprocess.Popen(
+                ["wireguard-go", "-f", host.interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        try:
+            until(lambda: control.is_served(host.interface), "wireguard-go serves its socket")
+            with host.namespace:
+                run(
+                    *("wg", "setconf", host.interface, "/dev/stdin"),
+                    text=f"[Interface]\nPrivateKey = {host.private_key}\nListenPort = {host.port}\n"
+                    + self._peer(self.ours, lines),
+                )
+                for version, address in host.inner.items():
+                    length = 24 if version == 4 else 64
+                    run("ip", "address", "add", f"{address}/{length}", "dev", host.interface)
+                run("ip", "link", "set", host.interface, "up", "mtu", "1420")
+            yield
+        finally:
+            daemon.terminate()
+            daemon.wait()
+
+    def config(self, directory: Path, *lines: str, interface: str = "") -> Path:
+        """A configuration file for ``ours``, with further lines for its [Peer] and its [Interface]."""
+        host = self.ours
+        path = directory / f"{host.interface}.conf"
+        path.touch(mode=0o600)
+        path.write_text(
+            f"[Interface]\nPrivateKey = {host.private_key}\nListenPort = {host.port}\n"
+            f"Address = {host.inner[4]}/24, {host.inner[6]}/64\n{interface}\n"
+            + self._peer(self.theirs, lines)
+        )
+        return path
+
+    @staticmethod
+    def _peer(host: Host, lines: Sequence[str]) -> str:
+        first = ("[Peer]", f"PublicKey = {host.public_key}", f"AllowedIPs = {host.allowed_ips}")
+        return "\n".join((*first, *lines)) + "\n"
+
+    @contextmanager
+    def up(self, config: Path) -> Iterator[None]:
+        """``glasstunnel up`` at ``ours``, and ``down`` at the end."""
+        with self.ours.namespace:
+            done = glasstunnel("up", "--quiet", config)
+        assert (done.returncode, done.stderr) == (0, "")
+        try:
+            yield
+        finally:
+            with self.ours.namespace:
+                done = glasstunnel("down", config)
+            assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def transfer(source: Host, target: Host, version: int, size: int) -> None:
+    """Send ``size`` bytes through a TCP connection in the tunnel and compare what arrives."""
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    data = os.urandom(size)
+    arrived = hashlib.sha256()
+    with target.namespace:
+        listener = socket.create_server((target.inner[version], 0), family=family)
+    with listener:
+        with source.namespace:
+            sender = socket.create_connection(listener.getsockname()[:2], timeout=PATIENCE)
+        receiver, _ = listener.accept()
+    with sender, receiver:
+        receiver.settimeout(PATIENCE)
+        thread = threading.Thread(target=_send_all, args=(sender, data))
+        thread.start()
+        while chunk := receiver.recv(1 << 16):
+            arrived.update(chunk)
+        thread.join()
+    assert arrived.hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+def _send_all(sender: socket.socket, data: bytes) -> None:
+    sender.sendall(data)
+    sender.shutdown(socket.SHUT_WR)
