@@ -92,7 +92,10 @@ def test_without_a_length_a_prefix_is_the_single_address(text: str, length: int)
         ("10.0.0.0/2/4", 'expected a prefix length from 0 to 32 after the "/", got "10.0.0.0/2/4"'),
         ("fd00::/129", 'expected a prefix length from 0 to 128 after the "/", got "fd00::/129"'),
         ("fd00::/٣", 'expected a prefix length from 0 to 128 after the "/", got "fd00::/٣"'),
-        ("fd00::/0000064", 'expected a prefix length from 0 to 128 after the "/", got "fd00::/0000064"'),
+        (
+            "fd00::/00000000064",
+            'expected a prefix length from 0 to 128 after the "/", got "fd00::/00000000064"',
+        ),
     ],
 )
 def test_a_wrong_prefix_is_refused_with_what_was_expected(text: str, message: str) -> None:

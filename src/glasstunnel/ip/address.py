@@ -78,7 +78,7 @@ def parse_interface_address(text: str) -> InterfaceAddress:
     bits = len(packed) * 8
     if not slash:
         return InterfaceAddress(packed, bits)
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 3 and int(digits) <= bits):
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 10 and int(digits) <= bits):
         raise PacketError(f'expected a prefix length from 0 to {bits} after the "/", got "{text}"')
     return InterfaceAddress(packed, int(digits))
 

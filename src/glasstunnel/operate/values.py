@@ -82,7 +82,7 @@ def preshared_key(text: str) -> bytes | None:
 
 
 def endpoint(text: str) -> Endpoint:
-    pattern = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^\[\]]+)):([0-9]{1,5})", text)
+    pattern = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^\[\]]+)):([0-9]{1,10})", text)
     if pattern:
         host, port = pattern[1] or pattern[2], int(pattern[3])
         if 1 <= port <= 0xFFFF and _is_host(host):
