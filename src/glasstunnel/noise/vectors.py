@@ -192,9 +192,10 @@ def check(vector: Vector) -> None:
         raise MismatchError(f"{place}: {error}") from error
 
 
-def converse(
-    initiator: HandshakeState, responder: HandshakeState
-) -> Iterator[tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]]:
+Step = Callable[[bytes], bytes]
+
+
+def converse(initiator: HandshakeState, responder: HandshakeState) -> Iterator[tuple[Step, Step]]:
     """For each message in turn, and without end: how its sender writes it, and how its receiver reads it."""
     while not initiator.finished:
         if initiator.my_turn:
@@ -215,12 +216,10 @@ def compare(what: str, ours: bytes, expected: bytes) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check the files named in *arguments*. Returns 0, or 1 if a vector failed, or 2 if a file is unusable."""
-    parser = argparse.ArgumentParser(
-        "python -m glasstunnel.noise.vectors", description="Run Noise test vectors."
-    )
+    """Check the files named in *arguments*. Returns 0, or 1 if a vector failed, or 2 for an unusable file."""
+    parser = argparse.ArgumentParser("python -m glasstunnel.noise.vectors")
     parser.add_argument(
-        "files", nargs="+", metavar="FILE.json", help="vectors in the format of cacophony and snow"
+        "files", nargs="+", metavar="FILE.json", help="vectors as cacophony and snow write them"
     )
     vectors: list[tuple[str, Vector]] = []
     for file in parser.parse_args(arguments).files:
