@@ -5,7 +5,8 @@ BUILD := _build
 VENV := .venv
 BIN := $(VENV)/bin
 # -n -W: an unresolved reference or any other warning fails the build; --keep-going: after all were shown.
-SPHINX = $(BIN)/sphinx-build -n -W --keep-going --quiet -c .
+STRICT = -n -W --keep-going --quiet -c .
+SPHINX = $(BIN)/sphinx-build $(STRICT)
 OPEN = file://$(CURDIR)/$(BUILD)
 
 .DEFAULT_GOAL := help
@@ -33,7 +34,7 @@ singlehtml: venv  ## the book on one page, in _build/singlehtml
 latexpdf: venv  ## the book as PDF, in _build/latex (needs TeX; says which Debian packages are missing)
 	@$(BIN)/python tools/gates.py need pdf
 	@echo "Building the PDF …"
-	@$(SPHINX) -M latexpdf docs $(BUILD) -d $(BUILD)/doctrees LATEXMKOPTS="-quiet"
+	@LATEXMKOPTS=-quiet $(BIN)/sphinx-build -M latexpdf docs $(BUILD) $(STRICT)
 	@echo "The PDF is $(OPEN)/latex/glasstunnel.pdf"
 
 linkcheck: venv  ## whether the links to other sites still answer

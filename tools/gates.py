@@ -81,10 +81,11 @@ def pytest(*arguments: str) -> tuple[str, ...]:
 
 def sphinx(builder: str) -> tuple[str, ...]:
     """A build from nothing, in which a warning is an error."""
-    strict = python("sphinx", "-n", "-W", "--keep-going", "-q", "-E", "-c", ".")
+    strict = ("-n", "-W", "--keep-going", "-q", "-E", "-c", ".")
     if builder == "latexpdf":
-        return (*strict, "-M", "latexpdf", "docs", "_build")
-    return (*strict, "-b", builder, "-d", f"_build/doctrees-{builder}", "docs", f"_build/{builder}")
+        return python("sphinx", "-M", "latexpdf", "docs", "_build", *strict)
+    trees = f"_build/doctrees-{builder}"
+    return python("sphinx", "-b", builder, "-d", trees, "docs", f"_build/{builder}", *strict)
 
 
 APART = "not interop and not browser and not built and not pdf and not shown"
