@@ -129,7 +129,7 @@ def tun_for_root_only() -> Iterator[None]:
 
 
 def demo_of_nobody(*before: str) -> subprocess.CompletedProcess[str]:
-    """Run the demo as an ordinary user, who need not be able to read the installation: it is loaded before."""
+    """Run the demo as an ordinary user, who may not be able to read the installation: all is loaded first."""
     steps = [
         "import ctypes, encodings.idna, os, sys, json",
         "from glasstunnel.cli import demo, main",
