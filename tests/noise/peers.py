@@ -6,22 +6,22 @@ All of them get fixed ephemeral keys, so that their messages can be compared byt
 import warnings
 from abc import ABC, abstractmethod
 
-from dissononce.cipher.aesgcm import AESGCMCipher  # type: ignore[import-untyped]
-from dissononce.cipher.chachapoly import ChaChaPolyCipher  # type: ignore[import-untyped]
-from dissononce.dh.x25519.private import PrivateKey  # type: ignore[import-untyped]
-from dissononce.dh.x25519.x25519 import X25519DH  # type: ignore[import-untyped]
-from dissononce.extras.dh.dangerous.dh_nogen import NoGenDH  # type: ignore[import-untyped]
-from dissononce.hash.blake2b import Blake2bHash  # type: ignore[import-untyped]
-from dissononce.hash.blake2s import Blake2sHash  # type: ignore[import-untyped]
-from dissononce.hash.sha256 import SHA256Hash  # type: ignore[import-untyped]
-from dissononce.hash.sha512 import SHA512Hash  # type: ignore[import-untyped]
-from dissononce.processing.handshakepatterns.handshakepattern import (  # type: ignore[import-untyped]
+from dissononce.cipher.aesgcm import AESGCMCipher
+from dissononce.cipher.chachapoly import ChaChaPolyCipher
+from dissononce.dh.x25519.private import PrivateKey
+from dissononce.dh.x25519.x25519 import X25519DH
+from dissononce.extras.dh.dangerous.dh_nogen import NoGenDH
+from dissononce.hash.blake2b import Blake2bHash
+from dissononce.hash.blake2s import Blake2sHash
+from dissononce.hash.sha256 import SHA256Hash
+from dissononce.hash.sha512 import SHA512Hash
+from dissononce.processing.handshakepatterns.handshakepattern import (
     HandshakePattern,
 )
-from dissononce.processing.impl.cipherstate import CipherState  # type: ignore[import-untyped]
-from dissononce.processing.impl.handshakestate import HandshakeState  # type: ignore[import-untyped]
-from dissononce.processing.impl.symmetricstate import SymmetricState  # type: ignore[import-untyped]
-from noise.connection import Keypair, NoiseConnection  # type: ignore[import-untyped]
+from dissononce.processing.impl.cipherstate import CipherState
+from dissononce.processing.impl.handshakestate import HandshakeState
+from dissononce.processing.impl.symmetricstate import SymmetricState
+from noise.connection import Keypair, NoiseConnection
 
 from glasstunnel import noise
 from tests.noise import spec
