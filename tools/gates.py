@@ -79,6 +79,11 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return python("coverage", "run", "-m", "pytest", "-q", *arguments)
 
 
+def checks(marker: str) -> tuple[str, ...]:
+    """The walkers of one kind, over what was built or measured."""
+    return python("pytest", "-q", "tests/docs", "-m", marker)
+
+
 def sphinx(builder: str) -> tuple[str, ...]:
     """A build from nothing, in which a warning is an error."""
     strict = ("-n", "-W", "--keep-going", "-q", "-E", "-c", ".")
@@ -127,8 +132,9 @@ TIERS = (
     Tier(
         "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)
     ),
-    Tier("html", "the site, and every link inside it", (sphinx("html"), pytest("tests/docs", "-m", "built"))),
+    Tier("html", "the site", (sphinx("html"),)),
     Tier("singlehtml", "the single page", (sphinx("singlehtml"),)),
+    Tier("links", "every link inside the site and the single page", (checks("built"),)),
     Tier(
         "browser",
         "the site in a browser",
@@ -138,7 +144,7 @@ TIERS = (
     Tier(
         "pdf",
         "the PDF, read back",
-        (sphinx("latexpdf"), pytest("tests/docs", "-m", "pdf")),
+        (sphinx("latexpdf"), checks("pdf")),
         (*TEX, Need("poppler-utils", programs=("pdftotext",))),
     ),
     Tier(
@@ -149,7 +155,7 @@ TIERS = (
     Tier(
         "shown",
         "whether tests ran every line that the book shows",
-        (python("coverage", "combine", "--quiet", "_build/coverage"), pytest("tests/docs", "-m", "shown")),
+        (python("coverage", "combine", "--quiet", "_build/coverage"), checks("shown")),
     ),
 )
 

@@ -1,12 +1,12 @@
 """Links: to a commit and not to a branch; and inside the built site to what exists."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.docs import links
 from tests.docs.pages import ROOT, book, read, shown
+from tests.docs.site import built
 
 COMMIT = "3d3c92b4711bd0ab5b9ba7ae1ee6e4ab0e1ad1f5"
 SOURCES = sorted(
@@ -65,25 +65,15 @@ def test_a_link_to_what_stays_passes(url: str) -> None:
     assert links.faults(read(Path("made-up.md"), f"见 [这里]({url})。\n")) == []
 
 
-def site(folder: str) -> Path:
-    """The built site; without one the test is skipped, but not in the gates, which have just built it."""
-    path = ROOT / "_build" / folder
-    if not (path / "index.html").is_file():
-        message = f"no site in _build/{folder}: make {folder}"
-        if os.environ.get("GLASSTUNNEL_GATES"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
-
-
 @pytest.mark.built
-def test_every_link_inside_the_site_leads_somewhere() -> None:
-    assert links.site_faults(site("html")) == []
+@pytest.mark.parametrize("folder", ["html", "singlehtml"])
+def test_every_link_inside_the_site_leads_somewhere(folder: str) -> None:
+    assert links.site_faults(built(folder)) == []
 
 
 @pytest.mark.built
 def test_no_page_loads_anything_from_another_site() -> None:
-    assert list(links.outside(site("html").rglob("*.html"))) == []
+    assert list(links.outside(built("html").rglob("*.html"))) == []
 
 
 def test_a_link_into_the_void_is_found(tmp_path: Path) -> None:
