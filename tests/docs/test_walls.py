@@ -92,6 +92,13 @@ def test_a_program_among_pure_modules_may_read_files() -> None:
     assert len(walls.faults(walls.SOURCE / "noise" / "other.py", source, STATED)) == 4
 
 
+def test_python_m_glasstunnel_is_the_command_line_and_the_package_itself_is_nothing() -> None:
+    source = "from glasstunnel.cli.main import main"
+    assert walls.faults(walls.SOURCE / "__main__.py", source, STATED) == []
+    assert len(walls.faults(walls.SOURCE / "__init__.py", source, STATED)) == 1
+    assert len(walls.faults(walls.SOURCE / "__main__.py", "from glasstunnel import host", STATED)) == 1
+
+
 def test_relative_imports_are_resolved_in_packages_too() -> None:
     source = "from .tun import Tun\nfrom .. import operate"
     (fault,) = walls.faults(walls.SOURCE / "host" / "__init__.py", source, STATED)
