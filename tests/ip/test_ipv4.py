@@ -41,6 +41,12 @@ def test_what_was_built_is_read_back_and_padding_behind_it_is_trimmed(
     assert packet.total_length == 20 + len(header.options) + len(payload)
 
 
+def test_what_is_not_said_is_zero_and_the_time_to_live_64() -> None:
+    assert (PLAIN.ttl, PLAIN.dscp, PLAIN.ecn, PLAIN.identification) == (64, 0, 0, 0)
+    assert (PLAIN.dont_fragment, PLAIN.more_fragments, PLAIN.fragment_offset) == (False, False, 0)
+    assert PLAIN.options == b""
+
+
 def test_the_kernels_packet_is_read_field_by_field() -> None:
     packet = Packet(captured.ECHO_REQUEST_V4)
     assert (packet.source, packet.destination, packet.protocol) == (A, B, 1)

@@ -42,6 +42,18 @@ def test_what_was_built_is_read_back_and_padding_behind_it_is_trimmed(
     assert packet.traffic_class == header.dscp << 2 | header.ecn
 
 
+def test_what_is_not_said_is_zero_and_the_hop_limit_64() -> None:
+    plain = Header(source=A, destination=B, next_header=17)
+    assert Header(source=A, destination=B, next_header=17, hop_limit=64, dscp=0, ecn=0, flow_label=0) == plain
+
+
+def test_the_chain_is_followed_through_all_that_rfc_7045_lists_but_esp() -> None:
+    # RFC 7045 section 4; ESP (50) hides what follows, and 253 and 254, for experiments, have no known form
+    for number in range(256):
+        followed = len(list(chain(number, bytes((NO_NEXT_HEADER, 0)) + bytes(14)).extensions())) == 1
+        assert followed == (number in {0, 43, 44, 51, 60, 135, 139, 140})
+
+
 def test_the_kernels_packet_is_read_field_by_field() -> None:
     packet = Packet(captured.ECHO_REQUEST_V6)
     assert (packet.source, packet.destination, packet.next_header) == (A, B, 58)

@@ -41,6 +41,14 @@ def test_the_ecn_bits_of_both_families_are_read(bits: int) -> None:
     assert packet.ecn(v4) == packet.ecn(v6) == bits
 
 
+@pytest.mark.parametrize("size", [255, 256, 257, 1399, 65000])
+def test_both_bytes_of_the_length_count(size: int) -> None:
+    v4 = ipv4.Header(source=bytes(4), destination=bytes(4), protocol=17).build(bytes(size))
+    v6 = ipv6.Header(source=bytes(16), destination=bytes(16), next_header=59).build(bytes(size))
+    assert packet.total_length(v4, 0, len(v4)) == size + 20
+    assert packet.total_length(v6, 0, len(v6)) == size + 40
+
+
 def test_exactly_as_much_as_the_header_states_is_enough() -> None:
     for data in (captured.ECHO_REQUEST_V4, captured.ECHO_REQUEST_V6):
         assert packet.total_length(data, 0, len(data)) == len(data)
@@ -92,6 +100,8 @@ def test_what_is_believed_is_what_the_parsers_believe(first: int, rest: bytes, c
         assert stated == 0
     else:
         assert stated == view.total_length
+        assert packet.version(data) == first >> 4
         assert packet.source(data) == view.source
+        assert packet.destination(data) == view.destination
         assert packet.destination(data) == view.destination
         assert packet.ecn(data) == view.ecn

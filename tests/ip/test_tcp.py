@@ -48,6 +48,12 @@ def test_the_kernels_segments_are_built_again_byte_for_byte(packet: ipv4.Packet 
     assert segment.header().build(segment.payload, packet.source, packet.destination) == packet.payload
 
 
+def test_what_is_not_said_is_zero() -> None:
+    plain = Header(source_port=1, destination_port=2, sequence=3, flags=Flag.SYN)
+    given = {"source_port": 1, "destination_port": 2, "sequence": 3, "acknowledgment": 0}
+    assert Header(flags=Flag.SYN, window=0, urgent_pointer=0, options=b"", **given) == plain
+
+
 def test_the_kernels_syn_is_read_field_by_field() -> None:
     packet = ipv4.Packet(captured.TCP_SYN_V4)
     assert packet.protocol == tcp.PROTOCOL == 6
