@@ -6,16 +6,18 @@ keeps encrypted packets out of the tunnel is remembered by connection tracking, 
 filter finds the same route for answers. Section: wg-quick(8), nft(8).
 """
 
+import re
 from collections.abc import Iterable
 
 from glasstunnel.host import programs
 
+_FORBIDDEN = re.compile(r"[^a-zA-Z0-9_.-]")
 _FAMILY = {4: "ip", 6: "ip6"}
 
 
 def table_name(interface: str) -> str:
-    """The name of an interface's tables, one per address family."""
-    return f"glasstunnel-{interface}"
+    """The name of an interface's tables, one per address family: what nft does not allow in it is encoded."""
+    return "glasstunnel-" + _FORBIDDEN.sub(lambda match: f"/{ord(match[0]):02x}", interface)
 
 
 def ruleset(interface: str, version: int, addresses: Iterable[str], mark: int) -> str:

@@ -44,12 +44,12 @@ class Namespace:
         before = _current()
         try:
             libc.unshare(_CLONE_NEWNET)
-            self.fd = _current()
         except OSError as error:
-            raise HostError(f"cannot create a network namespace: {reason(error)}; run as root") from error
-        finally:
-            libc.setns(before, _CLONE_NEWNET)
             os.close(before)
+            raise HostError(f"cannot create a network namespace: {reason(error)}; run as root") from error
+        self.fd = _current()
+        libc.setns(before, _CLONE_NEWNET)
+        os.close(before)
         with self, Netlink() as net:
             net.link_up("lo")
 

@@ -71,7 +71,7 @@ class PlainTun:
                 except BlockingIOError:
                     break
             row = rows[n][0]
-            if packet.total_length(row, 0, length) != length:
+            if not packet.total_length(row, 0, length):
                 self.errors["not IP"] += 1
                 continue
             destination, congestion = packet.destination(row), packet.ecn(row)

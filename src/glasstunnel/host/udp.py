@@ -90,7 +90,7 @@ class UdpSocket:
         if len(self._addresses) >= _CACHED_PATHS:
             self._addresses.clear()
         host, _, scope = remote[0].partition("%")
-        address: Address = (host, remote[1], 0, socket.if_nametoindex(scope)) if scope else remote
+        address: Address = (host, remote[1], 0, _scope_number(scope)) if scope else remote
         self._addresses[remote] = address
         return address
 
@@ -178,6 +178,13 @@ class Udp:
                 missing = error
         if missing and not self.sockets:
             raise missing
+
+
+def _scope_number(name: str) -> int:
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:  # which has no errno
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
 
 
 def _scope_name(index: int) -> str:

@@ -1,0 +1,70 @@
+"""Stand-ins for what needs privileges: a TUN that is a pair of sockets, and packets to send through it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from glasstunnel.host.tun import Tun
+
+NOBODY = 65534
+PR_SET_DUMPABLE = 4
+
+
+class FakeTun(Tun):
+    """Like a TUN: one read or write is one packet; ``kernel`` is the end where the kernel would be."""
+
+    def __init__(self) -> None:
+        self.name = "fake"
+        ours, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        self.kernel.setblocking(False)
+        self.fd = ours.detach()
+
+    def written(self) -> list[bytes]:
+        """The packets that have been written to the TUN since the last call."""
+        found = []
+        while True:
+            try:
+                found.append(self.kernel.recv(65535))
+            except BlockingIOError:
+                return found
+
+    def close(self) -> None:
+        super().close()
+        self.kernel.close()
+
+
+def ip_packet(source: str, destination: str, payload: bytes = b"", ecn: int = 0) -> bytes:
+    """An IP packet with just the fields that a tunnel reads; checksums are left zero."""
+    from_, to = ip_address(source).packed, ip_address(destination).packed
+    if len(to) == 4:
+        length = 20 + len(payload)
+        return bytes((0x45, ecn)) + length.to_bytes(2) + bytes(4) + b"\x40\x11\0\0" + from_ + to + payload
+    return bytes((0x60, ecn << 4, 0, 0)) + len(payload).to_bytes(2) + b"\x11\x40" + from_ + to + payload
+
+
+def in_a_child(work: Callable[[], object], *, uid: int = 0) -> str:
+    """Run ``work`` in a forked child, as the user ``uid``; what it returns or the text of what it raises."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            if uid:
+                os.setgroups([])
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+                ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1)  # as a user's process is that was never root
+            text = str(work())
+        except BaseException as error:
+            text = f"{type(error).__name__}: {error}"
+        os.write(writer, text.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    return text

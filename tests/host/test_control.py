@@ -1,0 +1,208 @@
+"""The control socket: it answers from within the loop, and no client can hold up the tunnel."""
+
+import os
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glasstunnel.host import control
+from glasstunnel.host.control import ControlSocket
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.loop import Loop
+from tests.host.fakes import NOBODY, in_a_child
+
+PATIENCE = 10.0  # seconds: a safety net
+
+
+def answer(request: str) -> str | None:
+    if request == "get=1":
+        return "listen_port=51820\nerrno=0\n\n"
+    if request.startswith("big="):
+        return "x" * int(request[4:]) + "\n\n"
+    return None
+
+
+class Served:
+    """A control socket whose loop runs in a thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.loop = Loop()
+        self.control = ControlSocket("wg0", self.loop, answer, directory)
+        self.thread = threading.Thread(target=self.loop.run)
+        self.thread.start()
+
+    def client(self) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.settimeout(PATIENCE)
+        client.connect(str(self.control.path))
+        return client
+
+    def loop_has_turned(self) -> None:
+        """Wait until all that was ready before this call has been served."""
+        with self.client() as client:
+            client.sendall(b"hello\n\n")
+            assert client.recv(1) == b""
+
+    def close(self) -> None:
+        self.loop.stop()
+        self.thread.join(PATIENCE)
+        self.control.close()
+        self.loop.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path)
+    yield served
+    served.close()
+
+
+def receive(client: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (chunk := client.recv(1 << 16)):
+        data += chunk
+    return data
+
+
+def test_a_request_is_answered(served: Served) -> None:
+    assert control.ask("wg0", directory=served.directory) == "listen_port=51820\nerrno=0\n\n"
+
+
+def test_a_client_may_ask_again_and_in_pieces(served: Served) -> None:
+    reply = b"listen_port=51820\nerrno=0\n\n"
+    with served.client() as client:
+        for piece in (b"get", b"=1\n", b"\nget=1\n\nget"):
+            client.sendall(piece)
+        assert receive(client, 2 * len(reply)) == 2 * reply
+        client.sendall(b"=1\n\n")
+        assert receive(client, len(reply)) == reply
+
+
+def test_who_says_nothing_or_nonsense_is_hung_up_on_and_others_are_answered(served: Served) -> None:
+    with served.client() as silent, served.client() as foolish:
+        foolish.sendall(b"hello\n\n")
+        assert foolish.recv(100) == b""
+        silent.sendall(b"get=")
+        assert control.ask("wg0", directory=served.directory).startswith("listen_port")
+
+
+def test_a_request_without_an_end_is_not_kept_for_ever(served: Served) -> None:
+    def talk(client: socket.socket) -> None:
+        while True:
+            client.sendall(b"x" * 4096)
+
+    with served.client() as client, pytest.raises(ConnectionError):
+        talk(client)
+
+
+def test_a_large_reply_waits_for_a_slow_reader_and_others_are_answered(served: Served) -> None:
+    size = 5_000_000
+    with served.client() as slow:
+        slow.sendall(b"big=%d\n\nget=1\n\n" % size)
+        for _ in range(3):
+            assert control.ask("wg0", directory=served.directory).startswith("listen_port")
+        reply = b"\n\nlisten_port=51820\nerrno=0\n\n"
+        data = receive(slow, size + len(reply))
+        assert len(data) == size + len(reply)
+        assert data.endswith(b"x" + reply)
+
+
+def test_a_client_that_has_said_all_still_gets_its_reply(served: Served) -> None:
+    size = 3_000_000
+    with served.client() as client:
+        client.sendall(b"big=%d\n\n" % size)
+        client.shutdown(socket.SHUT_WR)
+        assert len(receive(client, size + 2)) == size + 2
+        assert client.recv(1) == b""
+
+
+def test_a_client_that_goes_away_in_the_middle_leaves_nothing(served: Served) -> None:
+    with served.client() as client:
+        client.sendall(b"big=5000000\n\n")
+        client.recv(1000)
+    assert control.ask("wg0", directory=served.directory).startswith("listen_port")
+    served.loop.stop()
+    served.thread.join(PATIENCE)
+    assert all(one._connection.fileno() >= 0 for one in served.control._clients)
+    assert len(served.control._clients) <= 1
+
+
+def test_more_clients_than_can_be_served_are_hung_up_on(served: Served) -> None:
+    clients = [served.client() for _ in range(80)]
+    for client in clients[64:]:
+        assert client.recv(1) == b""
+    for client in clients[:64]:
+        client.sendall(b"get=1\n\n")
+        assert client.recv(100).startswith(b"listen_port")
+    for client in clients:
+        client.close()
+    served.loop_has_turned()
+    assert control.ask("wg0", directory=served.directory).startswith("listen_port")
+
+
+def test_only_its_owner_can_connect(served: Served) -> None:
+    assert stat.S_IMODE(served.control.path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops the rights of root")
+def test_without_rights_one_sentence_says_so(served: Served) -> None:
+    for directory in (served.directory, *served.directory.parents):
+        if directory.owner() == "root" and directory != Path("/"):
+            directory.chmod(directory.stat().st_mode | 0o011)
+    said = in_a_child(lambda: control.ask("wg0", directory=served.directory), uid=NOBODY)
+    assert said == "HostError: cannot ask the interface wg0: Permission denied; run as root"
+
+
+def test_its_process_is_known_from_the_kernel(served: Served) -> None:
+    assert control.owner("wg0", served.directory) == os.getpid()
+    assert in_a_child(lambda: control.owner("wg0", served.directory)) == str(os.getpid())
+    assert control.owner("wg1", served.directory) == 0
+
+
+def test_a_socket_that_nobody_serves_is_replaced(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "wg0.sock"))
+    assert not control.is_served("wg0", tmp_path)
+    assert control.interfaces(tmp_path) == []
+    served = Served(tmp_path)
+    assert control.interfaces(tmp_path) == ["wg0"]
+    served.close()
+
+
+def test_a_socket_that_somebody_serves_is_left_alone(served: Served) -> None:
+    with pytest.raises(HostError, match=r"^the control socket .*/wg0\.sock is served by another program$"):
+        ControlSocket("wg0", served.loop, answer, served.directory)
+    assert control.is_served("wg0", served.directory)
+
+
+def test_closing_takes_the_socket_away_and_hangs_up(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    with served.client() as client:
+        client.sendall(b"get=1\n\n")
+        client.recv(100)
+        served.close()
+        assert client.recv(100) == b""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interface_that_nobody_serves_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match=r"^there is no WireGuard interface wg0$"):
+        control.ask("wg0", directory=tmp_path)
+
+
+def test_who_asks_is_told_when_no_answer_comes(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "wg0.sock"))
+        silent.listen()
+        with pytest.raises(HostError, match=r"^no answer from the control socket of wg0: timed out$"):
+            control.ask("wg0", directory=tmp_path, timeout=0.02)
+
+
+def test_who_asks_is_told_when_it_is_hung_up_on(served: Served) -> None:
+    with pytest.raises(HostError, match=r"^the control socket of wg0 hung up instead of answering$"):
+        control.ask("wg0", "nonsense", directory=served.directory)

@@ -1,0 +1,120 @@
+"""The TUN interface: it is ours alone, carries whole packets, and goes when its file descriptor goes."""
+
+import os
+import select
+import socket
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from glasstunnel.host import tun as module
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.namespace import Namespace
+from glasstunnel.host.netlink import Netlink
+from glasstunnel.host.tun import Tun, check_name
+from tests.host.fakes import NOBODY, in_a_child, ip_packet
+
+
+@pytest.mark.parametrize("name", ["wg0", "a", "a-b_c=d+e.f", "fifteen-letters", "0"])
+def test_names_that_wg_quick_accepts_are_accepted(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "sixteen-letters!", "sixteenletters16", "a/b", "a b", "ä", ".", "..", "a%d"]
+)
+def test_other_names_are_refused_in_one_sentence(name: str) -> None:
+    with pytest.raises(HostError, match="is no interface name: expected 1 to 15 of the characters"):
+        Tun(name)
+
+
+@pytest.mark.interop
+def test_a_packet_goes_out_and_comes_in_whole(namespace: Namespace, interface: str) -> None:
+    with closing(Tun(interface)) as tun, Netlink() as net:
+        net.add_address(interface, "10.1.0.1/24")
+        net.link_up(interface, 1400)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind(("10.1.0.1", 0))
+            client.sendto(b"hello", ("10.1.0.2", 7))
+            while True:  # the system may send packets of its own first
+                select.select([tun.fd], [], [], 10)
+                packet = os.read(tun.fd, 2000)
+                if packet[0] >> 4 == 4:
+                    break
+            assert packet[12:20] == bytes((10, 1, 0, 1, 10, 1, 0, 2))
+            assert packet.endswith(b"hello")
+            answer = bytearray(packet)
+            answer[12:16], answer[16:20] = packet[16:20], packet[12:16]  # the checksums stay right
+            answer[20:22], answer[22:24] = packet[22:24], packet[20:22]
+            os.write(tun.fd, answer)
+            client.settimeout(10)
+            assert client.recv(100) == b"hello"
+
+
+@pytest.mark.interop
+def test_reading_never_waits(namespace: Namespace, interface: str) -> None:
+    with closing(Tun(interface)) as tun, pytest.raises(BlockingIOError):
+        os.read(tun.fd, 2000)
+
+
+@pytest.mark.interop
+def test_the_interface_goes_with_its_file_descriptor(namespace: Namespace, interface: str) -> None:
+    tun = Tun(interface)
+    assert socket.if_nametoindex(interface)
+    tun.close()
+    tun.close()
+    assert interface not in [name for _, name in socket.if_nameindex()]
+
+
+@pytest.mark.interop
+def test_a_name_that_is_taken_is_refused_in_one_sentence(namespace: Namespace, interface: str) -> None:
+    with (
+        closing(Tun(interface)),
+        pytest.raises(HostError, match=rf"^there is already an interface {interface}$"),
+    ):
+        Tun(interface)
+    subprocess.run(["ip", "link", "add", interface, "type", "veth"], check=True)
+    with pytest.raises(HostError, match=r"^there is already an interface"):
+        Tun(interface)
+
+
+@pytest.mark.interop
+def test_a_persistent_interface_of_somebody_else_is_not_taken_over(
+    namespace: Namespace, interface: str
+) -> None:
+    subprocess.run(["ip", "tuntap", "add", interface, "mode", "tun"], check=True)
+    with pytest.raises(HostError, match=r"^there is already an interface"):
+        Tun(interface)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops the rights of root")
+def test_without_rights_one_sentence_says_so() -> None:
+    said = in_a_child(lambda: Tun("wg0"), uid=NOBODY)
+    assert said in (
+        "HostError: cannot open /dev/net/tun: Permission denied; run as root",
+        "HostError: cannot create the interface wg0: Operation not permitted; run as root (CAP_NET_ADMIN)",
+    )
+
+
+def test_without_the_driver_one_sentence_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_DEVICE", str(tmp_path / "tun"))
+    with pytest.raises(HostError, match=r"^there is no .*/tun: load the driver \(modprobe tun\) or give the"):
+        Tun("wg0")
+
+
+def test_a_file_that_is_no_tun_driver_is_refused_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tun").touch()
+    monkeypatch.setattr(module, "_DEVICE", str(tmp_path / "tun"))
+    with pytest.raises(HostError, match=r"^cannot create the interface wg0: Inappropriate ioctl for device$"):
+        Tun("wg0")
+
+
+def test_the_fake_of_the_other_tests_is_a_whole_packet() -> None:
+    assert len(ip_packet("10.0.0.1", "10.0.0.2", b"abc")) == 23
+    assert len(ip_packet("fd00::1", "fd00::2", b"abc")) == 43

@@ -1,0 +1,147 @@
+"""The UDP sockets: both families on one port, traffic class, marks, and errors that end nothing."""
+
+import errno
+import os
+import select
+import socket
+import subprocess
+from contextlib import closing
+
+import pytest
+
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.namespace import Namespace, veth_pair
+from glasstunnel.host.plain import PlainPath
+from glasstunnel.host.udp import Udp
+from glasstunnel.wireguard.events import Path
+from tests.host.fakes import NOBODY, FakeTun, in_a_child
+
+SO_MARK = 36  # asm-generic/socket.h
+
+
+def test_both_families_have_one_random_port() -> None:
+    with closing(Udp()) as udp:
+        assert [one.family for one in udp.sockets] == [socket.AF_INET6, socket.AF_INET]
+        assert {one.socket.getsockname()[1] for one in udp.sockets} == {udp.port}
+        assert udp.port > 0
+
+
+def test_the_ipv6_socket_takes_no_ipv4() -> None:
+    """Otherwise the two could not have one port, and IPv4 addresses would come as ::ffff:192.0.2.1."""
+    with closing(Udp()) as udp:
+        six = udp.sockets[0].socket
+        assert six.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+
+
+def test_a_wanted_port_is_taken_or_refused_in_one_sentence() -> None:
+    with closing(Udp()) as udp:
+        with pytest.raises(HostError, match=f"^the UDP port {udp.port} is in use by another program$"):
+            Udp(udp.port)
+        port = udp.port
+    with closing(Udp(port)) as again:
+        assert again.port == port
+
+
+def test_a_random_port_that_is_taken_in_one_family_is_given_up_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = []
+    real = Udp._open
+
+    def taken_twice(self: Udp, port: int, fwmark: int) -> None:
+        tries.append(port)
+        if len(tries) < 3:
+            raise OSError(errno.EADDRINUSE, "")
+        real(self, port, fwmark)
+
+    monkeypatch.setattr(Udp, "_open", taken_twice)
+    Udp().close()
+    assert tries == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("missing", "present"), [(socket.AF_INET6, socket.AF_INET), (socket.AF_INET, socket.AF_INET6)]
+)
+def test_a_system_without_one_family_gets_the_other(
+    monkeypatch: pytest.MonkeyPatch, missing: int, present: int
+) -> None:
+    real = socket.socket
+
+    def limited(family: int, kind: int) -> socket.socket:
+        if family == missing:
+            raise OSError(errno.EAFNOSUPPORT, "")
+        return real(family, kind)
+
+    monkeypatch.setattr("glasstunnel.host.udp.socket.socket", limited)
+    with closing(Udp()) as udp:
+        assert [one.family for one in udp.sockets] == [present]
+        address = "127.0.0.1" if missing == socket.AF_INET else "::1"
+        assert not udp.send(b"x", Path((address, 9)))
+        assert udp.errors == {"EAFNOSUPPORT": 1}
+
+
+def test_datagrams_that_cannot_be_sent_are_counted_by_their_reason() -> None:
+    with closing(Udp()) as udp:
+        assert not udp.send(b"x" * 70000, Path(("127.0.0.1", 9)))
+        assert not udp.send(b"x", Path(("127.0.0.1", 0)))
+        assert udp.errors == {"EMSGSIZE": 1, "EINVAL": 1}
+
+
+def test_a_path_is_what_the_sender_is_sent_to() -> None:
+    with closing(Udp()) as udp:
+        four, six = udp.sockets[1], udp.sockets[0]
+        assert four.path(("192.0.2.1", 5)) == Path(("192.0.2.1", 5))
+        assert six.path(("2001:db8::1", 5, 0, 0)) == Path(("2001:db8::1", 5))
+        lo = socket.if_nametoindex("lo")
+        assert six.path(("fe80::1", 5, 0, lo)) == Path(("fe80::1%lo", 5))
+        assert six.address(Path(("fe80::1%lo", 5))) == ("fe80::1", 5, 0, lo)
+
+
+def test_an_interface_that_has_gone_is_named_by_its_number() -> None:
+    with closing(Udp()) as udp:
+        assert udp.sockets[0].path(("fe80::1", 5, 0, 99999)) == Path(("fe80::1%99999", 5))
+
+
+def test_the_memory_for_paths_is_bounded() -> None:
+    """Whoever can make us answer many addresses must not fill our memory."""
+    with closing(Udp()) as udp:
+        four = udp.sockets[1]
+        for number in range(20000):
+            four.address(Path((f"192.0.2.{number % 250}", 1 + number // 250)))
+        assert len(four._addresses) <= 4096
+
+
+@pytest.mark.interop
+def test_a_mark_is_set_on_both_sockets(namespace: Namespace) -> None:
+    with closing(Udp(fwmark=51820)) as udp:
+        marks = [one.socket.getsockopt(socket.SOL_SOCKET, SO_MARK) for one in udp.sockets]
+        assert marks == [51820, 51820]
+        udp.set_fwmark(0)
+        assert [one.socket.getsockopt(socket.SOL_SOCKET, SO_MARK) for one in udp.sockets] == [0, 0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops the rights of root")
+def test_a_mark_without_rights_is_refused_in_one_sentence() -> None:
+    assert in_a_child(lambda: Udp(fwmark=1), uid=NOBODY) == (
+        "HostError: cannot set the mark 0x1 on a socket: Operation not permitted; run as root (CAP_NET_ADMIN)"
+    )
+
+
+@pytest.mark.interop
+def test_link_local_addresses_keep_their_interface(namespace: Namespace) -> None:
+    """fe80::1 means nothing without its scope: answers must go through the same interface."""
+    other = Namespace()
+    veth_pair(namespace, "cable", other, "cable")
+    for where, address in ((namespace, "fe80::aa/64"), (other, "fe80::bb/64")):
+        with where:
+            subprocess.run(f"ip address add {address} dev cable nodad".split(), check=True)
+    with closing(Udp()) as ours, closing(FakeTun()) as tun:
+        with other:
+            theirs = Udp()
+        with closing(theirs):
+            there = PlainPath(tun, theirs)
+            assert ours.send(b"\1\0\0\0 hello", Path(("fe80::bb%cable", theirs.port)))
+            select.select([theirs.sockets[0].fd], [], [], 10)
+            with other:
+                assert there.datagrams[0].read(1) == Path(("fe80::aa%cable", ours.port))
+    other.close()
