@@ -23,6 +23,9 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinxzh",
     "svgpdf",
+    "noise_drawings",
+    "bytecards",
+    "drawings",
 ]
 exclude_patterns = ["_ext", "**/_*"]
 nitpicky = True
