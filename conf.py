@@ -37,6 +37,14 @@ myst_enable_extensions = [
     "fieldlist",
 ]
 myst_heading_anchors = 3
+# [noise.c](compat:src/noise.c#L309): the kernel's WireGuard at the last commit of its out-of-tree form.
+myst_url_schemes = {
+    "http": None,
+    "https": None,
+    "mailto": None,
+    "compat": "https://github.com/WireGuard/wireguard-linux-compat/blob/"
+    "3d3c92b4711b42169137b2ddf42ed4382e2babdf/{{path}}#{{fragment}}",
+}
 numfig = True
 highlight_language = "python"  # of what literalinclude shows; a fence names its own
 autodoc_typehints = "description"

@@ -15,6 +15,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if path != Path(__file__)
 )
+SOURCES.append(ROOT / "conf.py")
 
 
 @pytest.mark.parametrize("path", [*book(), *sorted(ROOT.glob("*.md"))], ids=shown)
