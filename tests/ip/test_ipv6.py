@@ -87,10 +87,10 @@ def test_the_last_fragment_of_a_ping_stands_where_the_first_ended() -> None:
 def test_extension_headers_are_walked_with_the_length_rule_of_each() -> None:
     packet = chain(
         HOP_BY_HOP,
-        bytes((DESTINATION, 0)) + bytes(6),  # RFC 8200 section 4.3: units of 8 after the first
-        bytes((ROUTING, 2)) + bytes(22),
-        bytes((AUTHENTICATION, 1)) + bytes(14),
-        bytes((FRAGMENT, 4)) + bytes(22),  # RFC 4302 section 2.2: units of 4, less 2
+        bytes((DESTINATION, 0)) + b"\xff" * 6,  # RFC 8200 section 4.3: units of 8 after the first
+        bytes((ROUTING, 2)) + b"\xff" * 22,
+        bytes((AUTHENTICATION, 1)) + b"\xff" * 14,
+        bytes((FRAGMENT, 4)) + b"\xff" * 22,  # RFC 4302 section 2.2: units of 4, less 2
         bytes((UDP, 0xFF, 0, 1)) + bytes(4),  # RFC 8200 section 4.5: 8, whatever the reserved byte holds
         b"data",
     )

@@ -45,8 +45,8 @@ def test_the_ecn_bits_of_both_families_are_read(bits: int) -> None:
 def test_both_bytes_of_the_length_count(size: int) -> None:
     v4 = ipv4.Header(source=bytes(4), destination=bytes(4), protocol=17).build(bytes(size))
     v6 = ipv6.Header(source=bytes(16), destination=bytes(16), next_header=59).build(bytes(size))
-    assert packet.total_length(v4, 0, len(v4)) == size + 20
-    assert packet.total_length(v6, 0, len(v6)) == size + 40
+    assert packet.total_length(v4, 0, len(v4)) == ipv4.Packet(v4).total_length == size + 20
+    assert packet.total_length(v6, 0, len(v6)) == ipv6.Packet(v6).total_length == size + 40
 
 
 def test_exactly_as_much_as_the_header_states_is_enough() -> None:

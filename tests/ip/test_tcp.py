@@ -86,6 +86,12 @@ def test_the_control_bits_are_those_of_rfc_9293() -> None:
     assert [flag.value for flag in sorted(Flag)] == [1 << bit for bit in range(8)]
 
 
+def test_the_kinds_of_options_are_those_of_the_registry() -> None:
+    # IANA "TCP Option Kind Numbers"
+    assert (tcp.MAXIMUM_SEGMENT_SIZE, tcp.WINDOW_SCALE, tcp.SACK_PERMITTED) == (2, 3, 4)
+    assert (tcp.SACK, tcp.TIMESTAMPS) == (5, 8)
+
+
 def test_the_reserved_bits_are_read_but_never_written() -> None:
     data = bytearray(
         Header(source_port=1, destination_port=2, sequence=3, flags=Flag.ACK).build(b"", bytes(4), bytes(4))

@@ -41,6 +41,11 @@ def test_what_was_built_is_read_back_and_what_follows_it_is_trimmed(
     assert datagram.checksum == int.from_bytes(datagram.buf[CHECKSUM_OFFSET:][:2]) != 0
 
 
+@pytest.mark.parametrize("size", [247, 248, 249, 1400, 65527])
+def test_both_bytes_of_the_length_count(size: int) -> None:
+    assert Datagram(Header(1, 2).build(bytes(size), bytes(4), bytes(4))).length == size + 8
+
+
 def test_a_checksum_that_computes_to_zero_is_sent_as_ffff() -> None:
     source, destination = bytes(4), bytes(4)
     # The pseudo-header sums to 17 + 10, the header to 10 and the payload: 0xffff - 37 completes the sum.
