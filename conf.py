@@ -106,7 +106,7 @@ latex_elements = {
 """,
     "sphinxsetup": "TitleColor={rgb}{0.059,0.333,0.408}, InnerLinkColor={rgb}{0.08,0.44,0.54}, "
     "OuterLinkColor={rgb}{0.08,0.44,0.54}, verbatimwithframe=false, VerbatimColor={rgb}{0.96,0.97,0.98}, "
-    "verbatimwrapslines=true, hmargin={25mm,25mm}",
+    "verbatimwrapslines=true, verbatimforcewraps=true, hmargin={25mm,25mm}",
     "fncychap": "",
     # makeindex and xindy both put Chinese entries under a meaningless letter: no index in the PDF.
     "printindex": "",
