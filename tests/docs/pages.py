@@ -31,6 +31,8 @@ DATA_DIRECTIVES = frozenset(
     }
 )  # fmt: skip
 EXCUSE = re.compile(r"not executed:\s*(?P<reason>.*)")
+# `% continues: config.md`: the console session of that page goes on here, in the same shell.
+CONTINUES = re.compile(r"continues:\s*(?P<page>\S+)")
 # Stands in rendered prose for what is not prose: an inline code span or the like, which counts as a word.
 WORD = "\N{OBJECT REPLACEMENT CHARACTER}"
 # Stands for text that only Sphinx knows, such as the title of the page that is referred to.
@@ -102,6 +104,14 @@ class Page:
     prose: list[Prose] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     strays: list[tuple[int, str]] = field(default_factory=list)  # (line, what is wrong with the markup there)
+    continues: Path | None = None  # the page whose console session goes on here
+
+    def session(self) -> Iterator[Block]:
+        """The console blocks that run before those of this page: those of the pages that it continues."""
+        if self.continues is not None:
+            before = read(self.continues)
+            yield from before.session()
+            yield from (block for block in before.blocks if block.language == "console" and not block.excuse)
 
 
 def book() -> list[Path]:
@@ -143,6 +153,8 @@ def _walk(page: Page, source: str, offset: int) -> None:
         line = offset + first + 1
         if token.type == "myst_line_comment":
             excuse = _excuse(page, token.content, line)
+            if found := CONTINUES.match(token.content.strip()):
+                page.continues = page.path.parent / found["page"]
             continue
         if token.type in {"fence", "colon_fence"}:
             block = _block(page.path, token, line, offset + last, excuse)

@@ -1,7 +1,9 @@
 """Runs what the pages show: `python` blocks by Sybil, `console` blocks in a laboratory, in their order.
 
 The rule: every block is a test of its own, blocks of a page share one namespace and one shell, and pages
-share nothing.  docs/conftest.py hands this collector to pytest, so `pytest docs/tutorial` runs the tutorial.
+share nothing; a page that says `% continues: PAGE` begins with a shell in which that page's commands have run
+and printed what they should.  docs/conftest.py hands this collector to pytest, so `pytest docs/tutorial`
+runs the tutorial.
 """
 
 import doctest
@@ -52,8 +54,15 @@ def each_example(block: Block, parser: DocTestStringParser, starts: list[int]) -
 
 def run_console(example: Example) -> str | None:
     """Run a console block in the page's laboratory; what is wrong with it, or None."""
-    lab: consoles.Lab = example.namespace.setdefault(LAB, consoles.Lab())
-    return lab.run(example.parsed)
+    block: Block = example.parsed
+    lab: consoles.Lab | None = example.namespace.get(LAB)
+    if lab is None:
+        lab = example.namespace[LAB] = consoles.Lab()
+        for earlier in read(block.page).session():
+            if fault := lab.run(earlier):
+                lab.close()
+                return f"on a page that this one continues: {fault}"
+    return lab.run(block)
 
 
 def close(namespace: dict[str, Any]) -> None:
