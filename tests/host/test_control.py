@@ -33,7 +33,7 @@ class Served:
         self.directory = directory
         self.loop = Loop()
         self.control = ControlSocket("wg0", self.loop, answer, directory)
-        self.thread = threading.Thread(target=self.loop.run)
+        self.thread = threading.Thread(target=self.loop.run, daemon=True)
         self.thread.start()
 
     def client(self) -> socket.socket:

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
 
 from glasstunnel.host import control
 from glasstunnel.host.errors import HostError
@@ -36,22 +37,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    names = [arguments.interface]
-    if arguments.interface in ("all", "interfaces"):
-        names = control.interfaces()
+    every = arguments.interface == "all"
     if arguments.interface == "interfaces":
+        names = control.interfaces()
         if names or arguments.json:
             print(json.dumps(names) if arguments.json else " ".join(names))
         return 0
-    found = [parse(name, control.ask(name)) for name in names]
+    found = list(_readable(control.interfaces())) if every else [_read(arguments.interface)]
     if arguments.json:
         print(json.dumps({status.name: report.as_json(status) for status in found}, indent=2))
     elif arguments.what:
         for status in found:
-            sys.stdout.write(report.table(status, arguments.what, with_name=arguments.interface == "all"))
+            sys.stdout.write(report.table(status, arguments.what, with_name=every))
     else:
         sys.stdout.write("\n".join(_pretty(status) for status in found))
     return 0
+
+
+def _read(name: str) -> Status:
+    return parse(name, control.ask(name))
+
+
+def _readable(names: Iterable[str]) -> Iterator[Status]:
+    """Those that can be read: one that fails, or has just gone, does not hide the others."""
+    for name in names:
+        try:
+            yield _read(name)
+        except ERRORS as error:
+            print(f"glasstunnel: {error}", file=sys.stderr)
 
 
 def _pretty(status: Status) -> str:

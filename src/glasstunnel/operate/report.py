@@ -36,6 +36,7 @@ def pretty(status: Status, now: int, colour: bool = False) -> str:
 class _Paint:
     def __init__(self, colour: bool) -> None:
         self._colour = colour
+        self.reset = _RESET if colour else ""
 
     def __call__(self, text: str, *codes: str) -> str:
         return f"{''.join(codes)}{text}{_RESET}" if self._colour else text
@@ -48,7 +49,7 @@ class _Paint:
 
 
 def _interface_lines(status: Status, paint: _Paint) -> Iterator[str]:
-    yield paint.title("interface", status.name, _GREEN)
+    yield paint.reset + paint.title("interface", status.name, _GREEN)
     if status.public_key:
         yield paint.field("public key", keys.encode(status.public_key))
     if status.private_key:

@@ -67,7 +67,7 @@ def parse(name: str, reply: str) -> Status:
 def _take(status: Status, key: str, value: str) -> None:
     match key:
         case "private_key":
-            status.private_key = _key(value)
+            status.private_key = bytes.fromhex(value)
         case "listen_port":
             status.listen_port = int(value)
         case "fwmark":
