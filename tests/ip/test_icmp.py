@@ -54,6 +54,12 @@ def test_what_was_built_is_read_back(kind: int, code: int, rest: bytes, body: by
         assert int.from_bytes(message.buf[2:4]) == message.checksum
 
 
+@given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.binary(max_size=60))
+def test_an_echo_is_read_back(identifier: int, sequence: int, data: bytes) -> None:
+    message = Message(Echo(identifier, sequence, data).build())
+    assert (message.identifier, message.sequence, bytes(message.body)) == (identifier, sequence, data)
+
+
 @given(SIXTEEN, SIXTEEN, st.binary(max_size=60))
 def test_an_icmpv6_checksum_covers_the_addresses_and_the_length(
     source: bytes, destination: bytes, data: bytes

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasstunnel.ip import PacketError
+from glasstunnel.ip import PacketError, ipv6
 from glasstunnel.ip.address import parse_address
 from glasstunnel.ip.ipv6 import Extension, Header, Packet, UpperLayer
 from tests.ip import captured
@@ -48,6 +48,7 @@ def test_what_is_not_said_is_zero_and_the_hop_limit_64() -> None:
 
 
 def test_the_chain_is_followed_through_all_that_rfc_7045_lists_but_esp() -> None:
+    assert NO_NEXT_HEADER == ipv6.NO_NEXT_HEADER
     # RFC 7045 section 4; ESP (50) hides what follows, and 253 and 254, for experiments, have no known form
     for number in range(256):
         followed = len(list(chain(number, bytes((NO_NEXT_HEADER, 0)) + bytes(14)).extensions())) == 1

@@ -236,6 +236,7 @@ def test_allowed_ips_add_up_over_lines_and_may_be_empty() -> None:
 def test_an_endpoint_is_an_address_or_a_name_and_a_port(text: str, host: str, port: int) -> None:
     endpoint = peer(f"Endpoint = {text}").endpoint
     assert endpoint == Endpoint(host, port)
+    assert str(endpoint) == (f"[{host}]:{port}" if host.count(":") else f"{host}:{port}")
     assert peer(f"Endpoint = {endpoint}").endpoint == endpoint
 
 
