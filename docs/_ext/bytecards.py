@@ -146,10 +146,14 @@ def tell_moment(seconds: float) -> str:
 
 
 def octets(value: bytes) -> Iterator[nodes.Node]:
-    """Bytes in groups of four, which a line break does not part; as text, `bytes.fromhex` reads them."""
+    """Bytes in groups of four, which a line break does not part; as text, `bytes.fromhex` reads them.
+
+    How many groups make a line is the screen's affair; on paper it is four.
+    """
     for start in range(0, len(value), 4):
         if start:
             yield nodes.Text(" ")
+            yield nodes.raw("", r"\enspace{}" if start % 16 else r"\newline{}", format="latex")
         group = value[start : start + 4].hex(" ")
         yield nodes.literal(group, group, classes=["no-search"])
 
@@ -177,7 +181,8 @@ class ByteCard(SphinxDirective):
         table = nodes.table("", classes=["bytecard", *self.options.get("class", [])])
         kind = NAMES[MessageType(flight.data[0])]
         way = f"{flight.source} → {flight.destination}"
-        caption = f"{kind}：{len(flight.data)} 字节，{way}，{tell_moment(flight.sent)}"
+        moment = tell_moment(flight.sent).replace(" ", "\N{NO-BREAK SPACE}")
+        caption = f"{kind}：{len(flight.data)} 字节，{way}，{moment}"
         table += nodes.title("", caption, translatable=False)
         group = nodes.tgroup("", cols=3)
         group += [nodes.colspec("", colwidth=width) for width in (6, 6, 88)]
@@ -190,7 +195,7 @@ class ByteCard(SphinxDirective):
         table += group
         self.set_source_info(table)
         self.add_name(table)
-        widths = addnodes.tabular_col_spec(spec=r"\X{7}{100}\X{7}{100}\X{86}{100}")
+        widths = addnodes.tabular_col_spec(spec=r"\X{9}{100}\X{9}{100}\X{82}{100}")
         return [widths, table]
 
     def _field(self, label: str, run: Run, inside: Plaintext | None) -> nodes.row:
@@ -204,7 +209,7 @@ class ByteCard(SphinxDirective):
             paragraph(*octets(run.value), kind="octets"),
         ]
         if inside:
-            told = paragraph(nodes.strong("", "明文"), nodes.Text("  " + inside.meaning), kind="plaintext")
+            told = paragraph(nodes.strong("", "明文"), nodes.Text("：" + inside.meaning), kind="plaintext")
             parts += [told, paragraph(*octets(inside.value), kind="octets")] if inside.value else [told]
         row = self._row([str(run.offset)], [str(run.size)], parts)
         row["classes"].append(f"bytecard-{KINDS[run.name]}")
