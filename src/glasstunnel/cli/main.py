@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "bring an interface up",
     "down": "bring an interface down",
     "show": "show what the interfaces do",
+    "demo": "tell the story of a tunnel while making one",
 }
 """Each is a module of this package, with its help."""
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted")
     except module.ERRORS as error:
-        return _fail(str(error))
+        return _fail(str(getattr(error, "strerror", None) or error))
     return status
 
 
