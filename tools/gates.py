@@ -13,6 +13,7 @@ import importlib.util
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 BIN = Path(sys.executable).parent
+LIMIT = 900.0  # seconds for one command; only a safety net against one that never ends
 
 
 @dataclass(frozen=True)
@@ -206,13 +208,26 @@ def run(tier: Tier, missing: Iterable[Need]) -> Outcome:
     result = "passed"
     for command in tier.commands:
         print("$ " + shlex.join(["python", *command[1:]]), flush=True)
-        status = subprocess.run(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False
-        ).returncode
+        status = finish(command, environment)
         if status:
             print(f"Failed with status {status}.", flush=True)
             result = "failed"
     return Outcome(tier, result, time.monotonic() - began)
+
+
+def finish(command: Sequence[str], environment: dict[str, str], limit: float = LIMIT) -> int:
+    """Run a command to its end, or end it and all it has started after `limit` seconds; its status."""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, process_group=0
+    ) as process:
+        try:
+            return process.wait(limit)
+        except BaseException as error:  # also when the reader interrupts
+            os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            print(f"Not done after {limit:.0f} s.", flush=True)
+            return -signal.SIGKILL
 
 
 def report(outcomes: Sequence[Outcome]) -> int:

@@ -1,5 +1,6 @@
 """The runner of the gates: it runs everything, hides nothing, and ends with one plain line."""
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -40,6 +41,20 @@ def test_commands_get_no_input_and_know_that_they_are_gates(capfd: pytest.Captur
     code = "import os, sys; print(repr(sys.stdin.read()), os.environ['GLASSTUNNEL_GATES'])"
     assert gates.run(Tier("a", "", ((sys.executable, "-c", code),)), []).result == "passed"
     assert "'' 1\n" in capfd.readouterr().out
+
+
+def test_a_command_that_never_ends_is_ended_with_all_that_it_started(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code = (
+        "import subprocess, time; print(subprocess.Popen(['sleep', '600']).pid, flush=True); time.sleep(600)"
+    )
+    status = gates.finish([sys.executable, "-c", code], dict(os.environ), limit=1.0)
+    assert status != 0
+    printed = capfd.readouterr().out.split()
+    assert printed[1:] == ["Not", "done", "after", "1", "s."]
+    state = Path(f"/proc/{printed[0]}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"  # ended, whether or not yet reaped
 
 
 @pytest.mark.parametrize(
