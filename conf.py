@@ -25,7 +25,7 @@ extensions = [
     "svgpdf",
     "noise_drawings",
     "bytecards",
-    "drawings",
+    "wireguard_drawings",
 ]
 exclude_patterns = ["_ext", "**/_*"]
 nitpicky = True

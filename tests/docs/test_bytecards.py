@@ -25,7 +25,7 @@ TEXT = (
 SETTINGS = f"""
 import sys
 sys.path.insert(0, {str(DOCS / "_ext")!r})
-extensions = ["myst_parser", "bytecards", "drawings"]
+extensions = ["myst_parser", "bytecards", "wireguard_drawings"]
 language, numfig, root_doc = "zh_CN", True, "index"
 latex_documents = [("index", "book.tex", "x", "y", "manual")]
 """

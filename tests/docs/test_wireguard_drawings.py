@@ -10,6 +10,7 @@ import pytest
 
 import drawings
 import scenes
+import wireguard_drawings
 from bytecards import tell_moment
 from glasstunnel.sim import Drop
 from glasstunnel.wireguard.messages import MessageType
@@ -26,7 +27,7 @@ def texts(drawing: drawings.Drawing) -> list[str]:
 @pytest.mark.parametrize("name", scenes.SCENES)
 def test_each_datagram_of_a_scene_is_an_arrow_with_its_size_and_its_times(name: str) -> None:
     scene = scenes.SCENES[name]()
-    drawing = drawings.Sequence(scene).drawing()
+    drawing = wireguard_drawings.Sequence(scene).drawing()
     tree = ElementTree.fromstring(drawing.alone())
     heads = [path for path in tree.iter(f"{SVG}path") if path.get("class", "").startswith("head")]
     assert len(heads) == len(scene.flights) == len(drawing.words.split("；"))
@@ -37,7 +38,7 @@ def test_each_datagram_of_a_scene_is_an_arrow_with_its_size_and_its_times(name: 
 
 
 def test_the_first_ping_is_told_in_words() -> None:
-    words = drawings.Sequence(scenes.first_ping()).drawing().words
+    words = wireguard_drawings.Sequence(scenes.first_ping()).drawing().words
     assert words.startswith("0 ms，发起方发给响应方：发起消息，148 字节，10 ms 到达；")
     assert words.endswith("10.04 s，发起方发给响应方：保活，32 字节，10.05 s 到达。")
 
@@ -50,7 +51,7 @@ def test_a_lost_datagram_is_drawn_and_told_as_lost() -> None:
     scene.world.advance(0.05)
     (flight,) = scene.flights
     assert flight.arrived is None
-    drawing = drawings.Sequence(scene).drawing()
+    drawing = wireguard_drawings.Sequence(scene).drawing()
     assert drawing.words == "0 ms，甲发给乙：发起消息，148 字节，丢失。"
     assert "10 ms" not in texts(drawing)
 
@@ -75,7 +76,7 @@ def test_initiations_that_cross_arrive_at_the_same_moment() -> None:
 
 def test_the_moves_of_the_keypairs_are_the_kernels() -> None:
     # noise.c add_new_keypair and wg_noise_received_with_keypair, written down from them
-    assert [(move.before, move.after, move.erased) for move in drawings.keypair_moves()] == [
+    assert [(move.before, move.after, move.erased) for move in wireguard_drawings.keypair_moves()] == [
         (("A", "B", ""), ("B", "新", ""), ["A"]),
         (("", "A", "B"), ("B", "新", ""), ["A"]),
         (("A", "B", ""), ("", "B", "新"), ["A"]),
@@ -85,8 +86,8 @@ def test_the_moves_of_the_keypairs_are_the_kernels() -> None:
 
 
 def test_the_boxes_of_the_moves_hold_who_is_there() -> None:
-    moves = drawings.keypair_moves()
-    drawn = texts(drawings.draw_moves(moves))
+    moves = wireguard_drawings.keypair_moves()
+    drawn = texts(wireguard_drawings.draw_moves(moves))
     assert drawn.count("新") == 4
     assert drawn.count("current") == 2 * len(moves)
     assert [line for line in drawn if line.startswith("抹去")] == ["抹去 A", "抹去 A", "抹去 A", "抹去 B"]
@@ -94,7 +95,7 @@ def test_the_boxes_of_the_moves_hold_who_is_there() -> None:
 
 @pytest.mark.parametrize("name", scenes.SCENES)
 def test_a_scene_is_drawn_the_same_each_time(name: str) -> None:
-    first, second = (drawings.Sequence(scenes.SCENES[name]()).drawing() for _ in range(2))
+    first, second = (wireguard_drawings.Sequence(scenes.SCENES[name]()).drawing() for _ in range(2))
     assert first == second
     assert first.name == second.name
 
@@ -102,8 +103,8 @@ def test_a_scene_is_drawn_the_same_each_time(name: str) -> None:
 @pytest.mark.parametrize(
     "drawing",
     [
-        *(drawings.Sequence(scene()).drawing() for scene in scenes.SCENES.values()),
-        drawings.draw_moves(drawings.keypair_moves()),
+        *(wireguard_drawings.Sequence(scene()).drawing() for scene in scenes.SCENES.values()),
+        wireguard_drawings.draw_moves(wireguard_drawings.keypair_moves()),
     ],
     ids=[*scenes.SCENES, "keypair-moves"],
 )
@@ -122,8 +123,8 @@ def test_a_drawing_stays_within_its_frame_and_says_what_it_shows(drawing: drawin
 
 def test_every_class_of_a_drawing_has_a_style_on_the_site_and_on_paper() -> None:
     site = (DOCS / "_ext" / "static" / "drawings.css").read_text("utf-8")
-    made = [drawings.Sequence(scene()).drawing() for scene in scenes.SCENES.values()]
-    made.append(drawings.draw_moves(drawings.keypair_moves()))
+    made = [wireguard_drawings.Sequence(scene()).drawing() for scene in scenes.SCENES.values()]
+    made.append(wireguard_drawings.draw_moves(wireguard_drawings.keypair_moves()))
     kinds = [kind for drawing in made for kind in re.findall(r'class="([^"]+)"', drawing.alone())]
     classes = {name for kind in kinds for name in kind.split()}
     plain = {"label", "time", "place"}  # as all text is
@@ -136,7 +137,7 @@ def test_the_pdf_gets_the_same_drawing_with_text_in_it(tmp_path: Path) -> None:
     if shutil.which("rsvg-convert") is None or shutil.which("pdftotext") is None:
         pytest.skip("no rsvg-convert or no pdftotext")
     source, target = tmp_path / "a.svg", tmp_path / "a.pdf"
-    source.write_text(drawings.Sequence(scenes.first_ping()).drawing().alone(), "utf-8")
+    source.write_text(wireguard_drawings.Sequence(scenes.first_ping()).drawing().alone(), "utf-8")
     subprocess.run(["rsvg-convert", "-f", "pdf", "-o", target, source], check=True)
     printed = subprocess.run(["pdftotext", target, "-"], capture_output=True, text=True, check=True).stdout
     assert printed.count("会话可用") == 2  # slanting text is found letter by letter, upright text as words
