@@ -102,6 +102,9 @@ class Lab:
         self.theirs = Host(
             Namespace(), {4: "192.0.2.2", 6: "2001:db8::2"}, {4: "10.9.0.2", 6: "fd09::2"}, 51002
         )
+        for host in (self.ours, self.theirs):
+            with host.namespace:
+                Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")  # addresses work at once
         veth_pair(self.ours.namespace, "eth0", self.theirs.namespace, "eth0")
         for host in (self.ours, self.theirs):
             with host.namespace:
@@ -111,8 +114,7 @@ class Lab:
     @staticmethod
     def add_address(address: str, version: int) -> None:
         """Give the cable of the current namespace an address, usable at once."""
-        nodad = ["nodad"] if version == 6 else []
-        run("ip", "address", "add", f"{address}/{24 if version == 4 else 64}", "dev", "eth0", *nodad)
+        run("ip", "address", "add", f"{address}/{24 if version == 4 else 64}", "dev", "eth0")
 
     def close(self) -> None:
         self.ours.namespace.close()

@@ -69,11 +69,12 @@ def _child(serve: Serve, writer: int) -> None:
         serve(ready)
         status = 0
     except HostError as error:
-        with suppress(OSError):  # closed: it had been standing
+        try:
             os.write(writer, str(error).encode(errors="replace"))
-        _log.error("%s", error)
+        except OSError:  # closed: the tunnel had been standing, and nobody waits for this any more
+            _log.warning("%s", error)
     except BaseException:
-        logging.getLogger(__name__).exception("this should not happen")
+        _log.exception("this should not happen")
     finally:
         logging.shutdown()
         os._exit(status)

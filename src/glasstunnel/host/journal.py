@@ -32,7 +32,7 @@ def _delete_rule(**fields: Scalar) -> None:
 
 def _set_sysctl(path: str, value: str) -> None:
     with Netlink() as net:
-        if any(net.has_inverted_rule(version) for version in (4, 6)):
+        if net.has_inverted_rule(4):
             return  # another tunnel has a default route and needs it as it is
     Path(path).write_text(value)
 
@@ -139,6 +139,18 @@ def holder(interface: str, directory: Path = DIRECTORY) -> int | None:
         os.close(fd)
         return 0
     return _pid(path)
+
+
+def original_value(path: str, directory: Path = DIRECTORY) -> str | None:
+    """The value of a sysctl before a tunnel of this network namespace changed it, if one has."""
+    for journal in sorted(directory.glob("*.journal")):
+        with suppress(OSError):  # it may go meanwhile
+            lines = _lines(journal)
+            if lines and lines[0].get("netns") == _netns():
+                for line in lines:
+                    if line.get("undo") == "sysctl" and line["arguments"]["path"] == path:
+                        return str(line["arguments"]["value"])
+    return None
 
 
 def _path_of(interface: str, directory: Path) -> Path:

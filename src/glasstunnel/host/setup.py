@@ -16,7 +16,7 @@ from glasstunnel.host import dns, firewall, programs
 from glasstunnel.host.clock import now
 from glasstunnel.host.control import ControlSocket, path_of
 from glasstunnel.host.errors import HostError
-from glasstunnel.host.journal import Journal
+from glasstunnel.host.journal import Journal, original_value
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import MAIN_TABLE, Netlink, Rule
 from glasstunnel.host.tun import Tun
@@ -31,13 +31,12 @@ _log = logging.getLogger(__name__)
 
 
 class Setup:
-    """The interface ``name``, from nothing; ``journal`` undoes whatever was done, ``loop`` serves what
-    stands.
+    """The interface ``name``, from nothing; ``journal`` undoes what was done, ``loop`` serves what stands.
 
     Args:
-        pre_down, post_down: commands for when the interface goes. They run once a command for its coming has
-        run or
-            :meth:`finish` was called: an attempt that failed before is none of their business.
+        net: changes and questions, in the network namespace of the interface.
+        pre_down, post_down: commands for when the interface goes. They run if a command for its coming has
+            run or :meth:`finish` was called: an attempt that failed earlier is none of their business.
         save: called between the two, with the device as it is then.
     """
 
@@ -121,11 +120,11 @@ class Setup:
 
     def src_valid_mark(self) -> None:
         """Let IPv4's reverse path filter look at marks, or it drops the answers to marked packets."""
+        path = str(_SRC_VALID_MARK)
         try:
-            before = _SRC_VALID_MARK.read_text().strip()
-            if before != "1":
-                self._journal.record("sysctl", path=str(_SRC_VALID_MARK), value=before)
-                _SRC_VALID_MARK.write_text("1")
+            before = original_value(path) or _SRC_VALID_MARK.read_text().strip()
+            self._journal.record("sysctl", path=path, value=before)
+            _SRC_VALID_MARK.write_text("1")
         except OSError as error:
             raise HostError(
                 f"cannot set net.ipv4.conf.all.src_valid_mark to 1: {os.strerror(error.errno or 0)}"

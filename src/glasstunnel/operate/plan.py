@@ -139,6 +139,8 @@ def _default_route(name: str, prefix: Prefix, mark: int) -> Iterator[Step]:
     """
     version = 4 if len(prefix.address) == 4 else 6
     yield _route(name, prefix, mark)
+    if version == 4:  # before the rules, and so undone after them: it is needed while any such rule stands
+        yield Step("sysctl -q net.ipv4.conf.all.src_valid_mark=1", Setup.src_valid_mark)
     yield Step(
         f"ip -{version} rule add not fwmark {mark} table {mark}",
         partial(Setup.rule, version=version, table=mark, unless_mark=mark),
@@ -147,8 +149,6 @@ def _default_route(name: str, prefix: Prefix, mark: int) -> Iterator[Step]:
         f"ip -{version} rule add table main suppress_prefixlength 0",
         partial(Setup.rule, version=version, table=MAIN_TABLE, suppress_default=True),
     )
-    if version == 4:
-        yield Step("sysctl -q net.ipv4.conf.all.src_valid_mark=1", Setup.src_valid_mark)
     yield Step(
         f"nft -f -  # table {'ip' if version == 4 else 'ip6'} {table_name(name)}",
         partial(Setup.firewall, version=version, mark=mark),
