@@ -14,6 +14,7 @@ from glasstunnel.sim.randomness import Randomness
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, Path, Refused, Sealed, Send, Staged
+from glasstunnel.wireguard.handshake import Rng
 from glasstunnel.wireguard.messages import MessageType
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 
@@ -30,7 +31,8 @@ class Node:
     name: str
     address: Address
     device: Device
-    rng: Randomness
+    rng: Rng
+    """What the device draws from."""
     inbox: list[bytes] = field(default_factory=list)
     """Packets that came out of the tunnel, in order."""
     history: list[tuple[float, Event]] = field(default_factory=list)
@@ -66,10 +68,12 @@ class World:
         """What the node's wall clock shows, in nanoseconds since 1970."""
         return _BEGINNING + round(self.now * _SECOND) + node.wall_offset
 
-    def add(self, name: str, address: Address) -> Node:
-        """A new node whose keys follow from the seed and its name."""
-        rng = Randomness(f"{self.seed}/{name}")
-        node = Node(name, address, Device(rng(32), parameters=self.parameters), rng)
+    def add(
+        self, name: str, address: Address, private_key: bytes | None = None, rng: Rng | None = None
+    ) -> Node:
+        """A new node. Its private key and its randomness follow from the seed and its name, unless given."""
+        rng = rng or Randomness(f"{self.seed}/{name}")
+        node = Node(name, address, Device(private_key or rng(32), parameters=self.parameters), rng)
         self.nodes[address] = node
         return node
 

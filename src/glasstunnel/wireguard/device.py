@@ -103,7 +103,8 @@ class Device:
             preshared_key: 32 bytes, zeros for none.
             endpoint: where it is, if we know it.
             allowed_ips: (address of 4 or 16 bytes, prefix length); taken from any peer that had the same
-                prefix. persistent_keepalive: interval in seconds, 0 for none.
+                prefix.
+            persistent_keepalive: interval in seconds, 0 for none.
 
         Raises:
             ValueError: if a key has the wrong length, is known already or is our own, or a number is out of

@@ -40,8 +40,9 @@ class InitiatorHandshake:
 
     Args:
         static: our static keypair.
-        remote_static: the responder's static public key, 32 bytes; the initiator knows it beforehand (pattern
-            IK). rng: randomness for the ephemeral key.
+        remote_static: the responder's static public key, 32 bytes; the initiator knows it beforehand
+            (pattern IK).
+        rng: randomness for the ephemeral key.
     """
 
     __slots__ = ("_noise",)
@@ -122,15 +123,11 @@ class ResponderHandshake:
         """Message 2 and the transport keys. Only now, when the initiator is known, is the pre-shared key
         chosen.
 
-        Raises:
-            HandshakeError: if the initiator's ephemeral key is of low order.
+        Nothing can fail here any more: :meth:`consume_initiation` has used both of the initiator's keys.
         """
-        try:
-            self._noise.set_psk(psk)
-            message = self._noise.write_message(b"")
-            to_responder, to_initiator = self._noise.split()
-        except NoiseError as error:
-            raise HandshakeError(str(error)) from error
+        self._noise.set_psk(psk)
+        message = self._noise.write_message(b"")
+        to_responder, to_initiator = self._noise.split()
         response = Response(
             sender, self._remote_index, ephemeral=message[:32], encrypted_nothing=message[32:]
         )

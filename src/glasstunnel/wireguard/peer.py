@@ -209,10 +209,7 @@ class Peer:
         if now - self._last_consumed_initiation < 1 / device.parameters.initiations_per_second:
             return self._drop(Drop.FLOOD)
         index = device.new_index(rng)
-        try:
-            response, keys = handshake.create_response(index, self.preshared_key)
-        except HandshakeError:
-            return self._drop(Drop.BAD_HANDSHAKE)
+        response, keys = handshake.create_response(index, self.preshared_key)
         self._latest_timestamp = handshake.timestamp
         self._last_consumed_initiation = self._last_sent_handshake = now
         self.rx_bytes += INITIATION_SIZE
