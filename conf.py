@@ -25,6 +25,7 @@ extensions = [
     "svgpdf",
     "noise_drawings",
     "bytecards",
+    "bytestrip",
     "wireguard_drawings",
 ]
 exclude_patterns = ["_ext", "**/_*"]
@@ -98,6 +99,9 @@ latex_elements = {
 \linespread{1.25}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.6em plus 0.2em}
+% a long name in code may be broken after an underscore
+\newcommand{\breakingunderscore}{\textunderscore\allowbreak}
+\protected\def\sphinxcode#1{\texttt{\let\_\breakingunderscore#1}}
 \titleformat{\chapter}[hang]{\Huge\sffamily\bfseries\color{TitleColor}}{第\thechapter 章}{0.8em}{}
 \titlespacing*{\chapter}{0pt}{0pt}{1.5em}
 \AtBeginDocument{%
