@@ -58,6 +58,11 @@ class Tier:
 IP = Need("iproute2", programs=("ip",))
 PING = Need("iputils-ping", programs=("ping",))
 UNSHARE = Need("util-linux", programs=("unshare",))
+PEERS = (
+    Need("wireguard-tools", programs=("wg",)),
+    Need("wireguard-go", programs=("wireguard-go", "wireguard")),
+    Need("nftables", programs=("nft",)),
+)
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
 TEX = (
     Need("texlive-xetex", programs=("xelatex",)),
@@ -122,14 +127,15 @@ TIERS = (
             IP,
             PING,
             UNSHARE,
-            Need("wireguard-tools", programs=("wg",)),
-            Need("wireguard-go", programs=("wireguard-go", "wireguard")),
+            *PEERS,
             Need("iperf3", programs=("iperf3",)),
-            Need("nftables", programs=("nft",)),
         ),
     ),
     Tier(
-        "book", "the Python blocks and console sessions of the pages", (pytest("docs"),), (IP, PING, UNSHARE)
+        "book",
+        "the Python blocks and console sessions of the pages",
+        (pytest("docs"),),
+        (IP, PING, UNSHARE, *PEERS, Need("curl", programs=("curl",))),
     ),
     Tier(
         "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)
