@@ -14,11 +14,13 @@ import pytest
 from glasstunnel.host import control
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal
+from glasstunnel.host.namespace import become_private_root
 from glasstunnel.operate import up as module
 from glasstunnel.operate.config import Config
 from glasstunnel.operate.files import load
 from glasstunnel.operate.plan import Step
 from glasstunnel.operate.plan import plan as real_plan
+from glasstunnel.operate.status import parse as parse_status
 from tests.host.fakes import NOBODY, in_a_child
 from tests.interop.lab import PATIENCE, Host, Lab, glasstunnel, ping, run, until
 from tests.interop.system import processes, state
@@ -26,6 +28,7 @@ from tests.interop.system import processes, state
 pytestmark = pytest.mark.interop
 
 EVERYTHING = "0.0.0.0/0, ::/0"
+TUN_DEVICE = Path("/dev/net/tun")
 
 
 @pytest.fixture(autouse=True)
@@ -503,3 +506,45 @@ def test_nothing_secret_is_said_or_shown_to_other_users(lab: Lab, full: Path) ->
         glasstunnel("down", full)
     assert len(places) >= 4
     assert not any(lab.ours.private_key in place for place in places)
+
+
+def test_an_ordinary_user_brings_an_interface_up_in_a_world_of_his_own(lab: Lab, full: Path) -> None:
+    """Where /dev/net/tun has its usual mode, root is not needed: a user namespace has all that changes."""
+    name = lab.ours.interface
+    kept = (line for line in full.read_text().splitlines() if not line.startswith(("DNS", "Pre", "Post")))
+    config = parse("\n".join(kept), full.name)
+
+    def attempt() -> str:
+        become_private_root()
+        before = state()
+        module.up(name, config, full, foreground=False, say=lambda _text: None)
+        assert state()["nftables"] != before["nftables"]
+        shown = parse_status(name, control.ask(name))
+        said = module.down(name)
+        assert state() == before
+        return f"{shown.listen_port} {len(shown.peers)} {said}"
+
+    mode = stat.S_IMODE(TUN_DEVICE.stat().st_mode)
+    TUN_DEVICE.chmod(0o666)
+    try:
+        assert in_a_child(attempt, uid=NOBODY) == f"{config.interface.listen_port} 1 {name} is down"
+    finally:
+        TUN_DEVICE.chmod(mode)
+
+
+def test_a_configuration_that_all_can_read_is_warned_of(lab: Lab, tmp_path: Path) -> None:
+    config = lab.config(tmp_path)
+    tmp_path.chmod(0o755)
+    config.chmod(0o644)
+    done = glasstunnel("up", "--dry-run", config)
+    assert done.returncode == 0
+    assert done.stderr.startswith("Warning: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_configuration_that_is_wrong_is_one_sentence_with_its_line(lab: Lab, tmp_path: Path) -> None:
+    config = lab.config(tmp_path, "AllowedIPs = 300.0.0.0/8")
+    done = glasstunnel("up", config)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"glasstunnel: {config.name}:9: AllowedIPs: ")
+    assert done.stderr.count("\n") == 1

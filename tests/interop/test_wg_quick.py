@@ -79,7 +79,8 @@ def test_the_system_is_as_wg_quick_leaves_it(lab: Lab, tmp_path: Path, resolvcon
     config.touch(mode=0o600)
     config.write_text(
         f"[Interface]\nPrivateKey = {lab.ours.private_key}\nListenPort = 51001\n"
-        f"Address = 10.9.0.1/24, fd09::1/64\n{interface}\n[Peer]\nPublicKey = {lab.theirs.public_key}\n{peer}\n"
+        f"Address = 10.9.0.1/24, fd09::1/64\n{interface}\n"
+        f"[Peer]\nPublicKey = {lab.theirs.public_key}\n{peer}\n"
     )
     with lab.ours.namespace:
         run("ip", "link", "set", "eth0", "mtu", "1390")
