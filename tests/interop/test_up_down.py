@@ -16,7 +16,7 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal
 from glasstunnel.host.namespace import become_private_root
 from glasstunnel.operate import up as module
-from glasstunnel.operate.config import Config
+from glasstunnel.operate.config import Config, parse
 from glasstunnel.operate.files import load
 from glasstunnel.operate.plan import Step
 from glasstunnel.operate.plan import plan as real_plan
