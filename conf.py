@@ -65,10 +65,11 @@ html_show_sphinx = False
 
 # -- PDF --------------------------------------------------------------------------------------------------
 latex_engine = "xelatex"
-latex_documents = [("index", "glasstunnel.tex", project, author, "manual")]
+# The first page is for the site; in the PDF its toctree gives the parts, and their pages the chapters.
+latex_documents = [("index", "glasstunnel.tex", project, author, "manual", True)]
 latex_use_xindy = False
 latex_show_urls = "footnote"
-latex_toplevel_sectioning = "chapter"
+latex_toplevel_sectioning = "part"
 latex_elements = {
     "papersize": "a4paper",
     "pointsize": "11pt",
@@ -104,6 +105,8 @@ latex_elements = {
 \protected\def\sphinxcode#1{\texttt{\let\_\breakingunderscore#1}}
 \titleformat{\chapter}[hang]{\Huge\sffamily\bfseries\color{TitleColor}}{第\thechapter 章}{0.8em}{}
 \titlespacing*{\chapter}{0pt}{0pt}{1.5em}
+\titleformat{\part}[display]{\centering\Huge\sffamily\bfseries\color{TitleColor}}{第\thepart 部分}{0.6em}{}
+\renewcommand{\thepart}{\ifcase\value{part}\or 一\or 二\or 三\or 四\or 五\or 六\or 七\or 八\or 九\or 十\fi}
 \AtBeginDocument{%
   \renewcommand{\contentsname}{目录}\renewcommand{\figurename}{图}\renewcommand{\tablename}{表}%
   \renewcommand{\chaptername}{章}}
@@ -112,6 +115,20 @@ latex_elements = {
     "OuterLinkColor={rgb}{0.08,0.44,0.54}, verbatimwithframe=false, VerbatimColor={rgb}{0.96,0.97,0.98}, "
     "verbatimwrapslines=true, verbatimforcewraps=true, hmargin={25mm,25mm}",
     "fncychap": "",
+    "tableofcontents": r"""
+\thispagestyle{empty}\vspace*{\fill}
+{\small\setlength{\parskip}{0.8em}
+本书由 glasstunnel 的源码生成：印出的代码就是源码里的原文，每一行都有测试跑过；
+印出的终端记录，都由测试在真的网络命名空间里敲出来，再逐字比对。
+
+文字与插图以 CC BY-SA 4.0 许可发布（\url{https://creativecommons.org/licenses/by-sa/4.0/}），
+代码以 MIT 许可发布。
+
+本项目未经安全审计。“WireGuard”是 Jason A. Donenfeld 的注册商标；本书与 glasstunnel 并非由他制作或认可。
+\par}
+\clearpage
+\sphinxtableofcontents
+""",
     # makeindex and xindy both put Chinese entries under a meaningless letter: no index in the PDF.
     "printindex": "",
 }

@@ -148,6 +148,7 @@ def _walk(page: Page, source: str, offset: int) -> None:
     """Read Markdown whose first line is line `offset` + 1 of the page."""
     excuse: Excuse | None = None
     kinds: list[str] = []
+    sections = 0
     for token in _parser().parse(source):
         first, last = token.map or (0, 0)
         line = offset + first + 1
@@ -161,6 +162,10 @@ def _walk(page: Page, source: str, offset: int) -> None:
             if excuse and block.language is None and block.directive != "literalinclude":
                 page.strays.append((line, "“% not executed” stands before something that is no code"))
             page.blocks.append(block)
+            if block.directive == "toctree" and sections:
+                page.strays.append(
+                    (line, "a toctree stands before the first section, or the PDF nests its pages")
+                )
             if block.language is None and block.directive not in DATA_DIRECTIVES:
                 _walk(page, block.content, block.content_line - 1)
                 if block.argument:
@@ -171,6 +176,7 @@ def _walk(page: Page, source: str, offset: int) -> None:
         if token.type == "code_block":
             page.strays.append((line, "an indented block of code: fence it and name its language"))
         elif token.type.endswith("_open"):
+            sections += token.type == "heading_open" and token.tag != "h1"
             kinds.append(token.type.removesuffix("_open"))
         elif token.type.endswith("_close"):
             kinds.pop()

@@ -57,6 +57,12 @@ def test_an_indented_block_is_astray() -> None:
     assert read(PAGE, "一段话。\n\n    x = 1\n").strays
 
 
+def test_a_toctree_after_a_section_is_astray() -> None:
+    toctree = "```{toctree}\na\n```\n"
+    assert not read(PAGE, f"# 题\n\n话。\n\n{toctree}\n## 节\n").strays
+    assert read(PAGE, f"# 题\n\n## 节\n\n{toctree}").strays
+
+
 def test_prose_is_what_the_reader_sees() -> None:
     text = "# 标题\n\n用 `wg show` 看**状态**，见 [手册](a.md) 和 {ref}`x`，\n再看 {term}`握手`。\n"
     heading, paragraph = read(PAGE, text).prose

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import book, read, shown
+from tests.docs.pages import DOCS, book, read, shown
 from tests.docs.site import built
 
 pytestmark = pytest.mark.pdf
@@ -58,8 +58,9 @@ def test_every_page_of_the_book_can_be_copied_out(path: Path, text: str) -> None
 def test_the_bookmarks_are_the_titles_in_chinese(pdf: Path) -> None:
     outline = output("pdftohtml", "-xml", "-i", "-stdout", str(pdf)).partition("<outline>")[2]
     entries = {squeezed(entry) for entry in re.findall(r"<item[^>]*>(.*?)</item>", outline)}
-    missing = [title(path) for path in book() if path.parent.name and squeezed(title(path)) not in entries]
-    assert [name for name in missing if name != "玻璃隧道"] == []
+    # the title of a part comes after its number
+    titles = [squeezed(title(path)) for path in book() if path.parent != DOCS]
+    assert [name for name in titles if not any(entry.endswith(name) for entry in entries)] == []
 
 
 def test_the_pages_are_a4_and_every_font_is_embedded(pdf: Path) -> None:
