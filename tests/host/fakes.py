@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import warnings
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -50,7 +51,9 @@ def ip_packet(source: str, destination: str, payload: bytes = b"", ecn: int = 0)
 def in_a_child(work: Callable[[], object], *, uid: int = 0) -> str:
     """Run ``work`` in a forked child, as the user ``uid``; what it returns or the text of what it raises."""
     reader, writer = os.pipe()
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of newer Pythons, where there are threads
+        child = os.fork()
     if not child:
         try:
             if uid:

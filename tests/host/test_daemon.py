@@ -47,6 +47,25 @@ def test_a_failure_before_it_stands_is_the_callers_own_error() -> None:
         daemon.spawn(serve)
 
 
+def test_a_failure_after_it_stood_is_logged_and_written_nowhere_else(tmp_path: Path) -> None:
+    """The file descriptor on which its caller waited may belong to something else by then."""
+    fifo, other = tmp_path / "fifo", tmp_path / "other"
+    os.mkfifo(fifo)
+
+    def serve(ready: Ready) -> None:
+        ready()
+        for _ in range(20):  # take the number that has become free
+            os.open(other, os.O_RDWR | os.O_CREAT)
+        handler = logging.StreamHandler(fifo.open("w"))
+        logging.getLogger().addHandler(handler)
+        raise HostError("the one sentence")
+
+    daemon.spawn(serve)
+    assert fifo.read_text() == "the one sentence\n"
+    assert other.read_text() == ""
+    os.wait()
+
+
 @pytest.mark.parametrize(("ends", "how"), [(lambda: os._exit(7), 7), (lambda: os.kill(os.getpid(), 9), -9)])
 def test_an_end_without_a_word_is_reported(ends: Callable[[], None], how: int) -> None:
     def serve(_ready: Ready) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +107,13 @@ def test_an_interface_that_is_not_there_is_named(net: Netlink) -> None:
         net.add_address("nosuch", "10.0.0.1/24")
     with pytest.raises(HostError, match=r"^there is no interface nosuch$"):
         net.add_route("nosuch", "10.0.0.0/8")
+
+
+def test_an_ipv6_address_where_ipv6_is_off_is_explained(net: Netlink, tun: Tun) -> None:
+    """The kernel says EACCES, which has nothing to do with rights."""
+    Path(f"/proc/sys/net/ipv6/conf/{tun.name}/disable_ipv6").write_text("1")
+    with pytest.raises(HostError, match=r"^cannot give .* the address fd02::1/64: .*IPv6 is switched off"):
+        net.add_address(tun.name, "fd02::1/64")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops the rights of root")

@@ -1,8 +1,10 @@
 """Two tunnels in one loop, with stand-ins for their TUNs and real UDP over the loopback interface."""
 
+import logging
 import os
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -19,7 +21,7 @@ from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.ip.address import parse_address
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Event, KeysReady, Path
+from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path
 from glasstunnel.wireguard.parameters import PARAMETERS
 from tests.host.fakes import FakeTun, ip_packet
 
@@ -196,10 +198,34 @@ def test_an_initiation_without_an_answer_is_repeated_when_its_time_has_come(loop
         device.add_peer(other.public_key, endpoint=endpoint, allowed_ips=[(parse_address("10.0.0.2"), 32)])
         tun = FakeTun()
         with closing(Tunnel(device, tun, Udp(), loop, observer=Third())):
+            start = now()
             tun.kernel.send(ip_packet("10.0.0.1", "10.0.0.2"))
             loop.run()
-    assert sent[1] - sent[0] >= 0.02
-    assert sent[2] - sent[1] >= 0.02
+    assert sent[1] - start >= 0.02
+    assert sent[2] - start >= 0.04
+
+
+def test_a_peer_that_does_not_answer_is_logged_by_the_beginning_of_its_key(
+    loop: Loop, caplog: pytest.LogCaptureFixture
+) -> None:
+    quick = replace(PARAMETERS, rekey_timeout=0.01, rekey_jitter=0.0, rekey_attempt_time=0.02)
+    device, other = Device(os.urandom(32), parameters=quick), Device(bytes([7]) * 32)
+    assert other.public_key
+
+    class Ending(Observer):
+        def event(self, now: float, event: Event) -> None:
+            if isinstance(event, GaveUp):
+                loop.stop()
+
+    device.add_peer(
+        other.public_key, endpoint=Path(("127.0.0.1", 9)), allowed_ips=[(parse_address("10.0.0.2"), 32)]
+    )
+    tun = FakeTun()
+    with caplog.at_level(logging.INFO), closing(Tunnel(device, tun, Udp(), loop, observer=Ending())):
+        tun.kernel.send(ip_packet("10.0.0.1", "10.0.0.2"))
+        loop.run()
+    key = b64encode(other.public_key).decode()
+    assert [record.message for record in caplog.records] == [f"fake: {key[:8]}… does not answer"]
 
 
 def test_noise_from_the_network_is_counted_and_disturbs_nothing(pair: Pair) -> None:
@@ -229,12 +255,15 @@ def test_a_closed_tunnel_watches_nothing_and_may_be_closed_again(loop: Loop) -> 
 
 
 @pytest.mark.interop
-def test_a_deleted_interface_stops_the_loop(namespace: Namespace, loop: Loop, interface: str) -> None:
+def test_a_deleted_interface_stops_the_loop(
+    namespace: Namespace, loop: Loop, interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with closing(Tunnel(Device(os.urandom(32)), Tun(interface), Udp(), loop)):
         with Netlink() as net:
             net.link_up(interface, 1420)
         subprocess.run(["ip", "link", "delete", interface], check=True)
         loop.run()
+    assert [record.message for record in caplog.records] == [f"the interface {interface} was deleted"]
 
 
 @pytest.mark.interop

@@ -28,11 +28,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what is done")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log every session too")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring it up."""
+    level = logging.DEBUG if arguments.verbose else logging.INFO
     logging.basicConfig(format="glasstunnel: %(message)s", level=logging.INFO)
+    logging.getLogger("glasstunnel").setLevel(level)
     file = files.find(arguments.config)
     name, config = files.interface_name(file), files.load(file)
     for warning in files.warnings(file, config):

@@ -1,4 +1,4 @@
-r"""The control socket: what wg(8) and ``glasstunnel show`` ask, answered from within the event loop.
+"""The control socket: what wg(8) and ``glasstunnel show`` ask, answered from within the event loop.
 
 Rule: requests and replies are UAPI text that ends with an empty line. A client that stalls, sends nonsense or
 goes away costs the tunnel nothing: no read or write waits, and what is kept of a client's request is bounded.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from glasstunnel.host.errors import HostError, needs_root, reason
 from glasstunnel.host.loop import Loop
+from glasstunnel.host.tun import check_name
 
 DIRECTORY = Path("/var/run/wireguard")
 """Where wg(8) looks for the sockets of all user-space implementations."""
@@ -64,10 +65,11 @@ def ask(interface: str, request: str = "get=1", directory: Path = DIRECTORY, tim
     """The reply to a request, with its empty line.
 
     Raises:
-        HostError: if nobody serves the interface, without the rights, or if no whole reply comes in
-        ``timeout`` seconds.
+        HostError: if nobody serves the interface, without the rights, or if no whole reply comes within
+            ``timeout`` seconds.
     """
     reply = bytearray()
+    check_name(interface)
     try:
         with _connect(interface, directory) as client:
             client.settimeout(timeout)

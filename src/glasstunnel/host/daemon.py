@@ -57,22 +57,24 @@ def spawn(serve: Serve) -> None:
 
 def _child(serve: Serve, writer: int) -> None:
     """Never returns."""
-    status = 1
+    status, stands = 1, False
+
+    def ready() -> None:
+        nonlocal stands
+        _detach()
+        os.write(writer, _WORKS)
+        os.close(writer)
+        stands = True
+
     try:
         os.setsid()
-
-        def ready() -> None:
-            _detach()
-            os.write(writer, _WORKS)
-            os.close(writer)
-
         serve(ready)
         status = 0
     except HostError as error:
-        try:
-            os.write(writer, str(error).encode(errors="replace"))
-        except OSError:  # closed: the tunnel had been standing, and nobody waits for this any more
+        if stands:  # nobody waits for us any more
             _log.warning("%s", error)
+        else:
+            os.write(writer, str(error).encode(errors="replace"))
     except BaseException:
         _log.exception("this should not happen")
     finally:

@@ -12,6 +12,7 @@ the kernel's answer with ip(8).
 
 import errno
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +23,17 @@ from typing import Any, Self
 from pyroute2 import IPRoute  # type: ignore[import-untyped]
 from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
 
-from glasstunnel.host.errors import HostError, needs_root, reason
+from glasstunnel.host.errors import HostError
 
 MAIN_TABLE = 254
 _PROTOCOL_BOOT = 3  # RTPROT_BOOT: what ip(8) says of a route that somebody typed
 _SCOPE_LINK = 253
 _FIB_RULE_INVERT = 2
 _FIRST_TABLE = 51820  # where wg-quick(8) begins to look for a free one
+_ADVICE = {
+    errno.EPERM: "; run as root (CAP_NET_ADMIN)",
+    errno.EACCES: " (it may be that IPv6 is switched off: net.ipv6.conf.all.disable_ipv6)",
+}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -202,6 +207,5 @@ def _refusal(what: str, *ignored: int) -> Iterator[None]:
     except NetlinkError as error:
         if error.code in ignored:
             return
-        why = OSError(error.code, "")
-        advice = "; run as root (CAP_NET_ADMIN)" if needs_root(why) else ""
-        raise HostError(f"cannot {what}: {reason(why)}{advice}") from error
+        advice = _ADVICE.get(error.code, "")
+        raise HostError(f"cannot {what}: {os.strerror(error.code)}{advice}") from error

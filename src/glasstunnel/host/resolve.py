@@ -15,7 +15,10 @@ from glasstunnel.wireguard.events import Path
 
 _RETRIES = 15
 _FIRST_WAIT, _LONGEST_WAIT, _GROWTH = 1.0, 20.0, 1.2  # seconds, and from one wait to the next
-_FINAL = {socket.EAI_NONAME, socket.EAI_FAIL, socket.EAI_NODATA, socket.EAI_SERVICE, socket.EAI_FAMILY}
+_FINAL = {  # not every C library has each of them
+    getattr(socket, name, None)
+    for name in ("EAI_NONAME", "EAI_FAIL", "EAI_NODATA", "EAI_SERVICE", "EAI_FAMILY", "EAI_ADDRFAMILY")
+}
 
 
 def retries_wanted() -> int:

@@ -5,8 +5,10 @@ its order; nothing is decided here. Each turn handles a bounded number of packet
 starves the other. Section: device.py for the five functions of the core, plain.py for the runs.
 """
 
+import logging
 import os
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -18,13 +20,12 @@ from glasstunnel.host.observer import Observer
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Event, Path, Sealed, Send
+from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Sealed, Send
+from glasstunnel.wireguard.peer import Peer
 
-_TURN = (
-    64,
-    64,
-    1,
-)  # limits of the reads of one turn: after the last, the kernel knows of everything that waits
+# Limits of the reads of one turn: after the last one the kernel knows of everything that still waits.
+_TURN = (128, 1)
+_log = logging.getLogger(__name__)
 _TRANSPORT_DATA = b"\x04\0\0\0"
 
 
@@ -89,6 +90,7 @@ class Tunnel:
             try:
                 destination = port.read(limit)
             except OSError:
+                _log.warning("the interface %s was deleted", self.tun.name)
                 self._loop.unwatch(self.tun.fd)
                 self._on_deleted()
                 return
@@ -137,6 +139,16 @@ class Tunnel:
                 if self.observer:
                     self.observer.datagram_out(now(), event.data, event.path, event.tos)
                 self.udp.send(event.data, event.path, event.tos)
+            elif isinstance(event, KeysReady):
+                role = "initiator" if event.initiator else "responder"
+                _log.debug("%s: a session with %s stands (%s)", self.tun.name, _short(event.peer), role)
+            elif isinstance(event, GaveUp):
+                _log.info("%s: %s does not answer", self.tun.name, _short(event.peer))
+
+
+def _short(peer: Peer) -> str:
+    """A peer as logs name it: the beginning of its public key in base64."""
+    return f"{b64encode(peer.public_key).decode()[:8]}…"
 
 
 def _tell(what: Callable[..., None], rows: Iterable[memoryview], *facts: Path | int) -> None:
