@@ -51,6 +51,17 @@ def test_what_is_not_there_is_named_with_every_place_that_was_tried(tmp_path: Pa
     assert str(caught.value) == f"{tmp_path}/wg9.conf: expected a file {tmp_path}/wg9.conf, found none"
 
 
+def test_a_file_of_that_name_in_the_current_directory_is_hinted_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wg9.conf").touch()
+    with pytest.raises(ConfigError) as caught:
+        find("wg9", (tmp_path / "a",))
+    told = f"wg9: expected a file {tmp_path}/a/wg9.conf, found none; for the file here say ./wg9.conf"
+    assert str(caught.value) == told
+
+
 @pytest.mark.parametrize("name", ["", "a" * 16, "wg 0", "wg:0", "é", "wg0\n", ".", ".."])
 def test_a_name_that_no_interface_can_have_is_refused(name: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -72,7 +72,7 @@ class Tun:
 
 def _why_no_device(error: OSError) -> str:
     if needs_root(error):
-        return f"cannot open {_DEVICE}: {reason(error)}; run as root"
+        return f"cannot open {_DEVICE}: {reason(error)}; run as root, or let everybody use it (mode 0666)"
     if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"there is no {_DEVICE}: load the driver (modprobe tun) or give the container the device"
     return f"cannot open {_DEVICE}: {reason(error)}"

@@ -35,7 +35,11 @@ def find(name_or_file: str, directories: Sequence[Path] = DIRECTORIES) -> Path:
         if path.is_file():
             interface_name(path)
             return path
-    raise ConfigError(f"{name_or_file}: expected a file {' or '.join(map(str, candidates))}, found none")
+    here = Path(f"{name_or_file}.conf")
+    hint = f"; for the file here say ./{here}" if here.is_file() else ""
+    raise ConfigError(
+        f"{name_or_file}: expected a file {' or '.join(map(str, candidates))}, found none{hint}"
+    )
 
 
 def interface_name(path: Path) -> str:
