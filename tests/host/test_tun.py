@@ -93,7 +93,8 @@ def test_a_persistent_interface_of_somebody_else_is_not_taken_over(
 def test_without_rights_one_sentence_says_so() -> None:
     said = in_a_child(lambda: Tun("wg0"), uid=NOBODY)
     assert said in (
-        "HostError: cannot open /dev/net/tun: Permission denied; run as root, or let everybody use it (mode 0666)",
+        "HostError: cannot open /dev/net/tun: Permission denied; run as root, or let everybody use it"
+        " (mode 0666)",
         "HostError: cannot create the interface wg0: Operation not permitted; run as root (CAP_NET_ADMIN)",
     )
 
