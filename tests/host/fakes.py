@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import socket
+import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 
 from glasstunnel.host.tun import Tun
@@ -46,6 +49,25 @@ def ip_packet(source: str, destination: str, payload: bytes = b"", ecn: int = 0)
         length = 20 + len(payload)
         return bytes((0x45, ecn)) + length.to_bytes(2) + bytes(4) + b"\x40\x11\0\0" + from_ + to + payload
     return bytes((0x60, ecn << 4, 0, 0)) + len(payload).to_bytes(2) + b"\x11\x40" + from_ + to + payload
+
+
+@contextmanager
+def tun_device_mode(mode: int) -> Iterator[None]:
+    """The TUN device with this mode: 0o666, as most systems have it, or 0o600.
+
+    The lock keeps test runs apart that go on at the same time: each finds and restores the system's own mode.
+    """
+    device = os.open("/dev/net/tun", os.O_RDONLY)
+    try:
+        fcntl.flock(device, fcntl.LOCK_EX)
+        before = stat.S_IMODE(os.fstat(device).st_mode)
+        os.fchmod(device, mode)
+        try:
+            yield
+        finally:
+            os.fchmod(device, before)
+    finally:
+        os.close(device)
 
 
 def in_a_child(work: Callable[[], object], *, uid: int = 0) -> str:

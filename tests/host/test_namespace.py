@@ -2,10 +2,8 @@
 
 import os
 import socket
-import stat
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,9 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.namespace import Namespace, become_private_root, veth_pair
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.tun import Tun
-from tests.host.fakes import NOBODY, in_a_child
+from tests.host.fakes import NOBODY, in_a_child, tun_device_mode
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="drops the rights of root")
-TUN_DEVICE = Path("/dev/net/tun")
 
 
 def here() -> str:
@@ -104,20 +101,9 @@ def test_without_rights_one_sentence_says_so() -> None:
     )
 
 
-@pytest.fixture
-def usual_tun_device() -> Iterator[None]:
-    """The device as most systems have it: usable by everybody."""
-    if not TUN_DEVICE.exists():
-        pytest.skip("needs /dev/net/tun")
-    before = stat.S_IMODE(TUN_DEVICE.stat().st_mode)
-    TUN_DEVICE.chmod(0o666)
-    yield
-    TUN_DEVICE.chmod(before)
-
-
 @pytest.mark.interop
 @needs_root
-def test_an_ordinary_user_becomes_root_of_a_world_of_his_own(usual_tun_device: None) -> None:
+def test_an_ordinary_user_becomes_root_of_a_world_of_his_own() -> None:
     def attempt() -> str:
         become_private_root()
         one, two = Namespace(), Namespace()
@@ -132,7 +118,8 @@ def test_an_ordinary_user_becomes_root_of_a_world_of_his_own(usual_tun_device: N
         tun.close()
         return f"{os.getuid()} {os.getgid()} {addresses} {sorted(os.listdir('/run'))}"
 
-    assert in_a_child(attempt, uid=NOBODY) == "0 0 ['10.0.0.1'] ['wireguard']"
+    with tun_device_mode(0o666):
+        assert in_a_child(attempt, uid=NOBODY) == "0 0 ['10.0.0.1'] ['wireguard']"
     assert in_a_child(lambda: os.getuid()) == "0"
 
 

@@ -21,14 +21,13 @@ from glasstunnel.operate.files import load
 from glasstunnel.operate.plan import Step
 from glasstunnel.operate.plan import plan as real_plan
 from glasstunnel.operate.status import parse as parse_status
-from tests.host.fakes import NOBODY, in_a_child
+from tests.host.fakes import NOBODY, in_a_child, tun_device_mode
 from tests.interop.lab import PATIENCE, Host, Lab, glasstunnel, ping, run, until
 from tests.interop.system import processes, state
 
 pytestmark = pytest.mark.interop
 
 EVERYTHING = "0.0.0.0/0, ::/0"
-TUN_DEVICE = Path("/dev/net/tun")
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +124,21 @@ def test_it_speaks_of_each_step_unless_it_is_to_be_quiet(lab: Lab, full: Path) -
         glasstunnel("down", full)
         done = glasstunnel("up", "--quiet", full)
         assert (done.stdout, done.stderr) == ("", "")
+        glasstunnel("down", full)
+
+
+def test_it_comes_up_though_nobody_listens(lab: Lab, full: Path) -> None:
+    """As with ``glasstunnel up wg0 2>&1 | head -1``."""
+    with lab.ours.namespace:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "glasstunnel", "up", str(full)],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        assert process.stderr
+        process.stderr.close()
+        assert process.wait() == 0
+        assert commands(full) == ["PreUp", "PostUp"]
         glasstunnel("down", full)
 
 
@@ -524,12 +538,8 @@ def test_an_ordinary_user_brings_an_interface_up_in_a_world_of_his_own(lab: Lab,
         assert state() == before
         return f"{shown.listen_port} {len(shown.peers)} {said}"
 
-    mode = stat.S_IMODE(TUN_DEVICE.stat().st_mode)
-    TUN_DEVICE.chmod(0o666)
-    try:
+    with tun_device_mode(0o666):
         assert in_a_child(attempt, uid=NOBODY) == f"{config.interface.listen_port} 1 {name} is down"
-    finally:
-        TUN_DEVICE.chmod(mode)
 
 
 def test_a_configuration_that_all_can_read_is_warned_of(lab: Lab, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from contextlib import suppress
 
 from glasstunnel.host.errors import HostError
 from glasstunnel.operate import files, up
@@ -49,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _tell(text: str) -> None:
-    print(f"[#] {text}", file=sys.stderr, flush=True)
+    with suppress(BrokenPipeError):  # that nobody listens any more is no reason to fail
+        print(f"[#] {text}", file=sys.stderr, flush=True)
 
 
 def _nothing(_text: str) -> None:

@@ -4,6 +4,7 @@ Rule: ``up`` has an interface that works, or leaves nothing behind; ``down`` lea
 the tunnel's process still lives or was killed. Section: wg-quick(8).
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path as NetworkPath
 
 _PATIENCE = 30.0  # seconds that a tunnel may take to end, with the commands of its configuration
+
+_log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 
@@ -51,7 +54,7 @@ def up(name: str, config: Config, file: Path, *, foreground: bool, say: Say) -> 
 def dry_run(name: str, config: Config, say: Say) -> None:
     """Tell the steps that :func:`up` would do, and do none."""
     with Netlink() as net:
-        for step in plan(name, config, net, partial(_resolve, say=say, retries=0)):
+        for step in plan(name, config, net, partial(_resolve, retries=0)):
             if step.text:
                 say(step.text)
 
@@ -115,7 +118,7 @@ def _serve(name: str, config: Config, file: Path, say: Say, ready: Callable[[], 
                     post_down=[expand(command, name) for command in interface.post_down],
                     save=partial(save, file, config) if interface.save_config else None,
                 )
-                for step in plan(name, config, net, partial(_resolve, say=say)):
+                for step in plan(name, config, net, _resolve):
                     if step.text:
                         say(step.text)
                     step.do(setup)
@@ -131,5 +134,5 @@ def _serve(name: str, config: Config, file: Path, say: Say, ready: Callable[[], 
                 record.unwind()
 
 
-def _resolve(endpoint: Endpoint, *, say: Say, retries: int | None = None) -> NetworkPath:
-    return resolve(endpoint.host, endpoint.port, retries=retries, say=say)
+def _resolve(endpoint: Endpoint, *, retries: int | None = None) -> NetworkPath:
+    return resolve(endpoint.host, endpoint.port, retries=retries, say=_log.warning)
