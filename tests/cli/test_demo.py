@@ -4,18 +4,16 @@ import json
 import os
 import re
 import signal
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.host.fakes import tun_device_mode
+
 pytestmark = pytest.mark.interop
 
-TUN = Path("/dev/net/tun")
-NOBODY = 65534
 DEMO = [sys.executable, "-m", "glasstunnel", "demo", "--size", "8"]
 
 
@@ -113,19 +111,15 @@ def test_an_interrupted_story_ends_in_one_sentence() -> None:
 @pytest.fixture
 def tun_for_everybody() -> Iterator[None]:
     """The usual mode of /dev/net/tun, for the time of a test."""
-    before = stat.S_IMODE(TUN.stat().st_mode)
-    TUN.chmod(0o666)
-    yield
-    TUN.chmod(before)
+    with tun_device_mode(0o666):
+        yield
 
 
 @pytest.fixture
 def tun_for_root_only() -> Iterator[None]:
     """A mode of /dev/net/tun that lets nobody but root in, for the time of a test."""
-    before = stat.S_IMODE(TUN.stat().st_mode)
-    TUN.chmod(0o600)
-    yield
-    TUN.chmod(before)
+    with tun_device_mode(0o600):
+        yield
 
 
 def demo_of_nobody(*before: str) -> subprocess.CompletedProcess[str]:

@@ -2,20 +2,12 @@
 
 import math
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from glasstunnel.host import libc
 from glasstunnel.host.clock import Timer, now
 from glasstunnel.host.loop import Loop
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.close()
 
 
 @pytest.fixture
