@@ -165,7 +165,8 @@ def test_files_under_etc_and_run_are_the_pages_own(lab: consoles.Lab) -> None:
 def test_processes_left_behind_end_with_the_page(lab: consoles.Lab) -> None:
     marker = f"61{time.time_ns() % 10**9}"
     body = f"$ sleep {marker} &\n$ (trap '' TERM; setsid sleep {marker}) >/dev/null 2>&1 &\n"
-    assert lab.run(block(body)) is None
+    both = f'$(grep -ls "6[1]{marker[2:]}" /proc/[0-9]*/cmdline | wc -l) = 2'  # the pattern is not itself one
+    assert lab.run(block(f"{body}$ until [ {both} ]; do :; done\n")) is None
     assert running(marker)
     lab.close()
     assert not running(marker)
