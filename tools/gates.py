@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,15 +29,18 @@ LIMIT = 900.0  # seconds for one command; only a safety net against one that nev
 
 @dataclass(frozen=True)
 class Need:
-    """Something of the system: the Debian package that brings it, and how to see that it is there."""
+    """Something of the system, named after the Debian package that brings it, and how to see it is there."""
 
-    package: str
+    name: str
     programs: tuple[str, ...] = ()  # any one of these on PATH
     tex_file: str = ""  # a file that TeX finds
     font: str = ""  # a font that fontconfig finds
+    right: Callable[[], bool] | None = None  # no package, but something that this user may do
 
     def is_met(self) -> bool:
         """Whether it is there, however it was installed."""
+        if self.right:
+            return self.right()
         if self.programs:
             return any(shutil.which(program) for program in self.programs)
         if self.tex_file:
@@ -55,6 +58,23 @@ class Tier:
     needs: tuple[Need, ...] = ()
 
 
+def may_open_tun() -> bool:
+    """Whether this user may make TUN interfaces, in a namespace of its own at least."""
+    return os.access("/dev/net/tun", os.R_OK | os.W_OK)
+
+
+def may_make_namespaces() -> bool:
+    """Whether this user may make network namespaces, in a user namespace if need be."""
+    users = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    try:
+        done = subprocess.run(
+            ["unshare", *users, "--net", "--mount", "true"], capture_output=True, check=False
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
 IP = Need("iproute2", programs=("ip",))
 PING = Need("iputils-ping", programs=("ping",))
 UNSHARE = Need("util-linux", programs=("unshare",))
@@ -62,6 +82,10 @@ PEERS = (
     Need("wireguard-tools", programs=("wg",)),
     Need("wireguard-go", programs=("wireguard-go", "wireguard")),
     Need("nftables", programs=("nft",)),
+)
+RIGHTS = (
+    Need("the right to open /dev/net/tun", right=may_open_tun),
+    Need("the right to make namespaces", right=may_make_namespaces),
 )
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
 TEX = (
@@ -103,6 +127,11 @@ def sphinx(builder: str) -> tuple[str, ...]:
 APART = "not interop and not browser and not built and not pdf and not shown"
 PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
 
+SHOWN = Tier(
+    "shown",
+    "whether tests ran every line that the book shows",
+    (python("coverage", "combine", "--quiet", "_build/coverage"), checks("shown")),
+)
 TIERS = (
     Tier(
         "lint",
@@ -129,13 +158,14 @@ TIERS = (
             UNSHARE,
             *PEERS,
             Need("iperf3", programs=("iperf3",)),
+            *RIGHTS,
         ),
     ),
     Tier(
         "book",
         "the Python blocks and console sessions of the pages",
         (pytest("docs"),),
-        (IP, PING, UNSHARE, *PEERS, Need("curl", programs=("curl",))),
+        (IP, PING, UNSHARE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
     ),
     Tier(
         "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)
@@ -160,11 +190,7 @@ TIERS = (
         "the examples in docstrings and in doctest directives",
         (sphinx("doctest"), pytest("--doctest-modules", "src/glasstunnel", "src/sphinxzh/sphinxzh")),
     ),
-    Tier(
-        "shown",
-        "whether tests ran every line that the book shows",
-        (python("coverage", "combine", "--quiet", "_build/coverage"), checks("shown")),
-    ),
+    SHOWN,
 )
 
 
@@ -182,7 +208,14 @@ def main(arguments: Sequence[str]) -> int:
         return 1 if missing else 0
     if len(tiers) > 1:
         shutil.rmtree(BUILD / "coverage", ignore_errors=True)
-    return report([run(tier, missing) for tier in tiers])
+    outcomes: list[Outcome] = []
+    for tier in tiers:
+        left_out = [outcome.tier.name for outcome in outcomes if outcome.result.startswith("left out")]
+        if tier is SHOWN and left_out:
+            outcomes.append(Outcome(tier, f"left out: {', '.join(left_out)} measured nothing", 0.0))
+        else:
+            outcomes.append(run(tier, missing))
+    return report(outcomes)
 
 
 @dataclass(frozen=True)
@@ -197,7 +230,7 @@ class Outcome:
 def run(tier: Tier, missing: Iterable[Need]) -> Outcome:
     """Run one tier, streaming what it prints."""
     print(f"\n━━ {tier.name}: {tier.what} ".ljust(100, "━"), flush=True)
-    lacking = [need.package for need in missing if need in tier.needs]
+    lacking = [need.name for need in missing if need in tier.needs]
     if lacking:
         print(f"Left out: {', '.join(lacking)} missing.", flush=True)
         return Outcome(tier, f"left out: no {', '.join(lacking)}", 0.0)
@@ -254,8 +287,13 @@ def provide(needs: Iterable[Need]) -> list[Need]:
     missing = [need for need in wanted if not need.is_met()]
     if not missing:
         return []
-    packages = " ".join(need.package for need in missing)
+    for need in missing:
+        if need.right:
+            say(f"Missing: {need.name}")
+    packages = " ".join(need.name for need in missing if not need.right)
     apt = shutil.which("apt-get")
+    if not packages:
+        return missing
     if apt is None:
         say(f"Missing on this system (named as Debian's packages): {packages}")
     elif os.geteuid() != 0:

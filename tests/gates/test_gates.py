@@ -99,6 +99,28 @@ def test_on_other_systems_the_packages_are_named(
     assert "named as Debian's packages): no-such-package" in capsys.readouterr().err
 
 
+def test_a_right_that_is_missing_is_named_and_no_package_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    right = Need("the right to fly", right=lambda: False)
+    assert gates.provide([right, Need("the right to walk", right=lambda: True)]) == [right]
+    assert capsys.readouterr().err == "Missing: the right to fly\n"
+
+
+def test_what_is_shown_is_not_judged_by_a_partial_measurement(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    right = Need("the right to fly", right=lambda: False)
+    tiers = (Tier("flights", "", (OK,), (right,)), Tier("walks", "", (OK,)), gates.SHOWN)
+    monkeypatch.setattr(gates, "TIERS", tiers)
+    assert gates.main([]) == 0
+    printed = capfd.readouterr().out.splitlines()
+    assert any("shown" in line and "left out: flights measured nothing" in line for line in printed)
+    assert printed[-1] == "1 passed, 0 failed"
+
+
 def test_what_is_there_is_not_missing() -> None:
     assert gates.provide([Need("python3", programs=("no-such-program", Path(sys.executable).name))]) == []
 

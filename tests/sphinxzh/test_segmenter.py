@@ -13,7 +13,7 @@ from tests.sphinxzh.conftest import build_site
 
 def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run code in a Python that compiles every module anew and for which a warning is an error."""
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder)}
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder), "TMPDIR": str(folder)}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env=environment,
