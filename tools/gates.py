@@ -233,7 +233,7 @@ def run(tier: Tier, missing: Iterable[Need]) -> Outcome:
     lacking = [need.name for need in missing if need in tier.needs]
     if lacking:
         print(f"Left out: {', '.join(lacking)} missing.", flush=True)
-        return Outcome(tier, f"left out: no {', '.join(lacking)}", 0.0)
+        return Outcome(tier, f"left out for want of {', '.join(lacking)}", 0.0)
     environment = {
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

@@ -35,7 +35,7 @@ def test_a_failing_command_fails_its_tier_and_the_next_command_still_runs(tmp_pa
 
 def test_a_tier_whose_needs_are_missing_is_left_out_and_says_so(capfd: pytest.CaptureFixture[str]) -> None:
     outcome = gates.run(Tier("a", "", (BAD,), (NOWHERE,)), [NOWHERE])
-    assert outcome.result == "left out: no no-such-package"
+    assert outcome.result == "left out for want of no-such-package"
     assert "Left out: no-such-package missing." in capfd.readouterr().out
 
 
@@ -63,7 +63,7 @@ def test_a_command_that_never_ends_is_ended_with_all_that_it_started(
     [
         (["passed", "passed"], 0, "2 passed, 0 failed"),
         (["passed", "failed", "passed"], 1, "2 passed, 1 failed"),
-        (["passed", "left out: no chromium"], 0, "1 passed, 0 failed"),
+        (["passed", "left out for want of chromium"], 0, "1 passed, 0 failed"),
     ],
 )
 def test_the_last_line_counts(
