@@ -1,5 +1,7 @@
 """The paper's constants, WP §6.1, and the kernel's where the paper has none."""
 
+from dataclasses import replace
+
 import pytest
 
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
@@ -37,3 +39,9 @@ def test_times_that_contradict_each_other_are_refused() -> None:
         Parameters(rekey_after_messages=11, reject_after_messages=10)
     with pytest.raises(ValueError, match="reject_after_time: expected more than keepalive_timeout"):
         Parameters(rekey_after_time=1, reject_after_time=15)
+
+
+@pytest.mark.parametrize("name", ["rekey_timeout", "initiations_per_second", "max_staged_packets"])
+def test_a_limit_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}: expected more than 0"):
+        replace(PARAMETERS, **{name: 0})

@@ -227,6 +227,24 @@ def test_a_packet_to_nobody_and_to_a_peer_without_endpoint_is_refused(pair: Pair
     assert pair.to_left.drops == {Drop.NO_ENDPOINT: 1}
 
 
+def test_a_packet_that_no_datagram_can_carry_is_refused_and_harms_nothing(pair: Pair) -> None:
+    pair.connect()
+    burst = Burst(2, 65535)
+    for size in (100, 65473):
+        burst.add_packet(bytes(size))
+    before = pair.to_right.keypairs.current
+    assert before
+    counter = before.sending_counter
+    result = pair.left.device.seal(pair.now, burst, parse_address("10.0.0.2"), 65535)
+    assert result == Refused(Drop.TOO_LONG)
+    assert pair.to_right.drops == {Drop.TOO_LONG: 2}
+    assert before.sending_counter == counter
+    burst.n = 0
+    burst.add_packet(bytes(65472))
+    assert isinstance(pair.left.device.seal(pair.now, burst, parse_address("10.0.0.2"), 65535), Sealed)
+    assert burst.size[0] <= 65535 - 20 - 8  # what UDP carries over IPv4
+
+
 # Data
 
 
@@ -371,6 +389,16 @@ def test_a_removed_peer_leaves_nothing_behind(pair: Pair) -> None:
     pair.right.device.remove_peer(_key(pair.left.device))
 
 
+def test_a_removed_peer_that_somebody_still_holds_does_nothing(pair: Pair) -> None:
+    pair.send(pair.left, packet("staged"))
+    pair.left.device.remove_peer(_key(pair.right.device))
+    sent = len(pair.left.sent)
+    assert pair.to_right.set_persistent_keepalive(pair.now, 25) == []
+    pair.advance(600)
+    assert len(pair.left.sent) == sent
+    assert pair.left.device.indices == {}
+
+
 def test_a_new_private_key_ends_every_session(pair: Pair) -> None:
     pair.connect()
     pair.right.device.set_private_key(b"k" * 32)
@@ -414,6 +442,14 @@ def test_a_peer_with_a_wrong_field_is_refused_and_nothing_of_it_stays(
         device.add_peer(**fields)  # type: ignore[arg-type] # the fields are wrong on purpose
     assert device.peers == {}
     assert device.allowed_ips.lookup(bytes(4)) is None
+
+
+def test_a_peer_that_is_refused_takes_no_prefix_from_another() -> None:
+    device = Device(b"k" * 32)
+    first = device.add_peer(paper.pub(b"1" * 32), allowed_ips=[(bytes(4), 8)])
+    with pytest.raises(ValueError, match="prefix length"):
+        device.add_peer(paper.pub(b"2" * 32), allowed_ips=[(bytes(4), 8), (bytes(4), 40)])
+    assert device.allowed_ips.lookup(bytes(4)) is first
 
 
 def test_nobody_is_its_own_peer_nor_twice_a_peer(pair: Pair) -> None:

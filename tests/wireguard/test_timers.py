@@ -226,6 +226,27 @@ def test_a_handshake_given_up_is_erased_540_seconds_later(pair: Pair) -> None:
     assert pair.left.device.indices == {}
 
 
+def test_after_hours_of_sleep_the_first_handshake_counts(pair: Pair) -> None:
+    pair.connect()
+    silence(pair)
+    pair.send(pair.left, packet("into the void"))
+    pair.network.layers.pop()
+    pair.now += 8 * 3600  # nobody was awake: everything is due at once
+    pair.send(pair.left, packet("good morning"))
+    pair.advance(0.1)
+    assert pair.right.inbox[-1] == packet("good morning")
+
+
+def test_a_repetition_that_must_wait_comes_later_and_not_never(pair: Pair) -> None:
+    pair.to_left.endpoint = Path(pair.left.address)
+    pair.network.layers.append(_First(3))  # our initiation, the peer's response, our response: all lost
+    pair.send(pair.left, packet("stubborn"))
+    pair.advance(2)
+    pair.send(pair.right, answer())
+    pair.advance(60)
+    assert packet("stubborn") in pair.right.inbox
+
+
 # Keepalives, WP §6.5
 
 
@@ -284,7 +305,9 @@ def test_data_that_meets_silence_for_15_seconds_brings_a_new_handshake(pair: Pai
 def test_a_peer_that_lost_its_keys_is_found_again(pair: Pair) -> None:
     pair.connect()
     pair.advance(30)
-    pair.right.device.set_private_key(pair.right.device.private_key)
+    key = pair.right.device.private_key
+    pair.right.device.set_private_key(b"another key for a moment".ljust(32))
+    pair.right.device.set_private_key(key)
     pair.send(pair.left, packet("lost"))
     pair.advance(16)
     pair.send(pair.left, packet("found"))
@@ -323,6 +346,63 @@ def test_a_persistent_keepalive_that_is_switched_off_ends(pair: Pair) -> None:
     assert len(pair.left.sent) == before
 
 
+def test_a_persistent_keepalive_that_is_switched_off_before_it_is_due_is_not_sent(pair: Pair) -> None:
+    pair.to_right.set_persistent_keepalive(0, 25)
+    pair.advance(1)
+    sent = len(pair.left.sent)
+    pair.to_right.set_persistent_keepalive(pair.now, 0)
+    pair.advance(600)
+    assert len(pair.left.sent) == sent
+
+
+@pytest.mark.parametrize("interval", [-1, 65536])
+def test_a_persistent_keepalive_that_is_no_interval_is_refused(pair: Pair, interval: int) -> None:
+    with pytest.raises(ValueError, match="persistent keepalive: expected 0 to 65535 seconds, got"):
+        pair.to_right.set_persistent_keepalive(0, interval)
+    assert pair.to_right.persistent_keepalive == 0
+    assert pair.left.device.deadline == FOREVER
+
+
+def test_persistent_keepalives_survive_a_change_of_the_private_key(pair: Pair) -> None:
+    pair.to_right.set_persistent_keepalive(0, 25)
+    pair.start(pair.left)
+    pair.advance(60)
+    key = pair.left.device.private_key
+    for new in (None, key, key):
+        pair.left.device.set_private_key(new)
+    sent = len(pair.left.sent)
+    pair.advance(100)
+    assert len(pair.left.sent) >= sent + 4
+
+
+def test_a_responder_whose_first_data_meets_silence_asks_anew(pair: Pair) -> None:
+    pair.to_left.endpoint = Path(pair.left.address)
+    pair.send(pair.left, packet("first"))
+    pair.advance(0.015)
+    pair.send(pair.right, answer("staged until the session is confirmed, then sent, then lost"))
+    pair.network.layers.append(
+        lambda datagram, rng: (
+            [] if datagram.source == pair.right.address and datagram.data[0] == DATA else [datagram]
+        )
+    )
+    pair.advance(1)
+    silence(pair)
+    pair.advance(19)
+    assert pair.left.inbox == []
+    assert len(pair.right.sent_of(INITIATION)) >= 1
+
+
+def test_many_packets_at_once_are_as_many_packets_one_by_one(pair: Pair) -> None:
+    pair.connect()
+    pair.advance(30)
+    before = len(keepalives(pair.right.sent))
+    pair.send(pair.left, *[packet(str(n)) for n in range(5)])
+    pair.advance(25)
+    assert (
+        len(keepalives(pair.right.sent)) == before + 2
+    )  # the kernel, too, owes another one for the later packets
+
+
 def test_a_persistent_keepalive_without_an_endpoint_waits_for_one(pair: Pair) -> None:
     pair.to_right.endpoint = None
     pair.to_right.set_persistent_keepalive(0, 25)
@@ -353,3 +433,14 @@ class _Later:
     def __call__(self, datagram: Datagram, rng: Randomness) -> list[Datagram]:
         late = self._seconds if datagram.data[0] in self._kinds and datagram.at < self._until else 0
         return [replace(datagram, at=datagram.at + late)]
+
+
+class _First:
+    """A layer that loses the first datagrams."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+
+    def __call__(self, datagram: Datagram, rng: Randomness) -> list[Datagram]:
+        self._left -= 1
+        return [] if self._left >= 0 else [datagram]

@@ -6,7 +6,7 @@ fault injector.)
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from math import inf
 from typing import Protocol
@@ -16,15 +16,15 @@ from glasstunnel.sim.randomness import Randomness
 Address = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Datagram:
     """A UDP datagram under way; ``at`` is when it arrives, in seconds of the world's clock."""
 
     at: float
-    source: Address = field(compare=False)
-    destination: Address = field(compare=False)
-    data: bytes = field(compare=False)
-    tos: int = field(compare=False, default=0)
+    source: Address
+    destination: Address
+    data: bytes
+    tos: int = 0
 
 
 class Layer(Protocol):

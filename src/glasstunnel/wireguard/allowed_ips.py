@@ -45,16 +45,11 @@ class AllowedIPs(Generic[Owner]):
         cleared.
 
         Raises:
-            ValueError: if the address is not 4 or 16 bytes, or the length does not fit it.
+            ValueError: as :meth:`prefix`.
         """
-        family = self._families.get(len(address))
-        if family is None:
-            raise ValueError(f"address: expected 4 or 16 bytes, got {len(address)}")
-        if not 0 <= length <= family.bits:
-            raise ValueError(f"prefix length: expected 0 to {family.bits}, got {length}")
-        shift = family.bits - length
-        key = int.from_bytes(address) >> shift
-        prefix = ((key << shift).to_bytes(len(address)), length)
+        prefix = self.prefix(address, length)
+        family = self._families[len(address)]
+        key = int.from_bytes(address) >> (family.bits - length)
         table = family.by_length.get(length)
         if table is None:
             table = family.by_length[length] = {}
@@ -64,6 +59,21 @@ class AllowedIPs(Generic[Owner]):
             del self._owned[previous][prefix]
         table[key] = owner
         self._owned.setdefault(owner, {})[prefix] = None
+
+    @staticmethod
+    def prefix(address: bytes, length: int) -> tuple[bytes, int]:
+        """The same prefix with its host bits cleared.
+
+        Raises:
+            ValueError: if the address is not 4 or 16 bytes, or the length does not fit it.
+        """
+        if len(address) not in (4, 16):
+            raise ValueError(f"address: expected 4 or 16 bytes, got {len(address)}")
+        bits = 8 * len(address)
+        if not 0 <= length <= bits:
+            raise ValueError(f"prefix length: expected 0 to {bits}, got {length}")
+        shift = bits - length
+        return (int.from_bytes(address) >> shift << shift).to_bytes(len(address)), length
 
     def remove(self, owner: Owner) -> None:
         """Take every prefix from ``owner``."""

@@ -1,7 +1,7 @@
 """A burst: many packets in one buffer that its owner allocates once and reuses.
 
-Rule: the core never allocates per packet. A row has room in front for the header of transport data and room
-behind for padding and tag, so a packet is sealed and opened where it lies::
+Rule: the core allocates no buffer per packet. A row has room in front for the header of transport data and
+room behind for padding and tag, so a packet is sealed and opened where it lies::
 
     0              16                       16 + size                    pitch
     | header       | packet                 | padding, tag               |

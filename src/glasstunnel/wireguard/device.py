@@ -8,7 +8,6 @@ result says. Section: WP §2 (cryptokey routing), §5.4 (messages).
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
 
 from glasstunnel.ip.packet import source, total_length
 from glasstunnel.noise import CURVE25519, InvalidPublicKeyError, KeyPair
@@ -21,6 +20,7 @@ from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, Re
 from glasstunnel.wireguard.keypair import Keypair
 from glasstunnel.wireguard.messages import (
     KEEPALIVE_SIZE,
+    MAX_PACKET_SIZE,
     Initiation,
     MessageError,
     MessageType,
@@ -32,8 +32,6 @@ from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from glasstunnel.wireguard.peer import Peer
 from glasstunnel.wireguard.schedule import Schedule
 from glasstunnel.wireguard.transport import open_rows, seal_rows
-
-MAX_KEEPALIVE: Final = 0xFFFF
 
 
 class Device:
@@ -60,6 +58,7 @@ class Device:
         self.private_key: bytes | None = None
         self.static: KeyPair | None = None
         self._mac1_key = b""
+        self._started = False
         self.set_private_key(private_key)
 
     # Configuration
@@ -72,11 +71,16 @@ class Device:
     def set_private_key(self, private_key: bytes | None) -> None:
         """Become somebody else: sessions end, and a peer that we have become is removed, as the kernel does.
 
+        The key that we have already changes nothing. Peers with a persistent keepalive are spoken to at the
+        next tick, if the interface is up.
+
         Raises:
             ValueError: if the key is not 32 bytes.
         """
         if private_key is not None and len(private_key) != KEY_SIZE:
             raise ValueError(f"private key: expected {KEY_SIZE} bytes, got {len(private_key)}")
+        if private_key is not None and private_key == self.private_key:
+            return
         for peer in self.peers.values():
             peer.clear()
         self.private_key = private_key
@@ -86,6 +90,8 @@ class Device:
             self.remove_peer(self.static.public)
             for peer in self.peers.values():
                 self._precompute(peer)
+                if self._started and peer.persistent_keepalive:
+                    peer.initiate_at_next_tick()
 
     def add_peer(
         self,
@@ -117,18 +123,10 @@ class Device:
             raise ValueError("public key: expected one that no other peer has")
         if public_key == self.public_key:
             raise ValueError("public key: expected another than the device's own")
-        if not 0 <= persistent_keepalive <= MAX_KEEPALIVE:
-            raise ValueError(
-                f"persistent keepalive: expected 0 to {MAX_KEEPALIVE} seconds, got {persistent_keepalive}"
-            )
-        peer = Peer(self, public_key, preshared_key, endpoint)
-        peer.timers.persistent_keepalive = persistent_keepalive
-        try:
-            for address, length in allowed_ips:
-                self.allowed_ips.insert(address, length, peer)
-        except ValueError:
-            self.allowed_ips.remove(peer)
-            raise
+        prefixes = [AllowedIPs.prefix(*prefix) for prefix in allowed_ips]
+        peer = Peer(self, public_key, preshared_key, endpoint, persistent_keepalive)
+        for address, length in prefixes:
+            self.allowed_ips.insert(address, length, peer)
         self.peers[public_key] = peer
         self._precompute(peer)
         return peer
@@ -138,7 +136,7 @@ class Device:
         peer = self.peers.pop(public_key, None)
         if peer:
             self.allowed_ips.remove(peer)
-            peer.clear()
+            peer.retire()
             if self.static:
                 self.static.forget(public_key)
 
@@ -159,6 +157,7 @@ class Device:
 
     def start(self, now: float) -> list[Event]:
         """The interface is up: peers with a persistent keepalive are spoken to at once."""
+        self._started = True
         return [
             event
             for peer in self.peers.values()
@@ -199,6 +198,9 @@ class Device:
         if peer is None:
             self.drops[Drop.NO_ROUTE] += burst.n
             return Refused(Drop.NO_ROUTE)
+        if max(burst.size[: burst.n]) > MAX_PACKET_SIZE:
+            self._drop(peer, Drop.TOO_LONG, burst.n)
+            return Refused(Drop.TOO_LONG)
         if peer.endpoint is None:
             self._drop(peer, Drop.NO_ENDPOINT, burst.n)
             return Refused(Drop.NO_ENDPOINT)
@@ -239,7 +241,7 @@ class Device:
                 peer.rx_bytes += KEEPALIVE_SIZE
         if not authentic:
             return Opened(None, [], [])
-        events = peer.received(now, keypair, path, has_data=bool(data))
+        events = peer.received(now, keypair, path, len(data))
         return Opened(peer, [row for row in data if self._accept(peer, burst, row, ecn)], events)
 
     def _accept(self, peer: Peer, burst: Burst, row: int, ecn: int) -> bool:

@@ -1,9 +1,10 @@
 """Congestion marks across the tunnel.
 
 Rule: a router that marks the outer packet must be heard by the inner connection, and a packet whose ends know
-nothing of ECN must not carry a mark out of the tunnel. Section: RFC 6040 §4; encapsulation in the manner of
-RFC 3168 §9.1.1, as the kernel does it (``INET_ECN_encapsulate``): the outer header of a packet already marked
-begins again at ECT(0).
+nothing of ECN must not carry a mark out of the tunnel. Section: RFC 6040 §4.2 for decapsulation; the kernel
+delivers the packet that the RFC drops, marked outside and not ECN-capable inside. Encapsulation is RFC 3168
+§9.1.1, as in the kernel (``INET_ECN_encapsulate``): the outer header of a packet already marked begins again
+at ECT(0).
 """
 
 from typing import Final
@@ -24,15 +25,20 @@ def encapsulate(inner: int) -> int:
 
 def decapsulate(packet: memoryview, outer: int) -> bool:
     """Carry the outer ECN bits into an opened packet, in place; False if the packet must be dropped."""
-    if outer != CE or ecn(packet) == CE:
+    inner = ecn(packet)
+    if outer == ECT_1 and inner == ECT_0:
+        return _mark(packet, ECT_1)
+    if outer != CE or inner == CE:
         return True
-    if ecn(packet) == NOT_ECT:
-        return False
+    return inner != NOT_ECT and _mark(packet, CE)
+
+
+def _mark(packet: memoryview, bits: int) -> bool:
+    """Give a packet these ECN bits, and its IPv4 header the checksum that goes with them."""
     if version(packet) == 6:
-        packet[1] |= CE << 4
+        packet[1] = packet[1] & 0b1100_1111 | bits << 4
         return True
     before = bytes(packet[:2])
-    packet[1] |= CE
-    checksum = updated(int.from_bytes(packet[10:12]), before, packet[:2])
-    packet[10:12] = checksum.to_bytes(2)
+    packet[1] = packet[1] & 0b1111_1100 | bits
+    packet[10:12] = updated(int.from_bytes(packet[10:12]), before, packet[:2]).to_bytes(2)
     return True

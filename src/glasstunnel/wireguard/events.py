@@ -43,6 +43,7 @@ class Drop(StrEnum):
     NOT_IP = "not an IP packet"
     WRONG_SOURCE = "source not among the peer's allowed IPs"
     CONGESTION = "congestion mark on a packet that cannot carry it"
+    TOO_LONG = "packet too long for a datagram"
     NO_ROUTE = "no peer for the destination"
     NO_ENDPOINT = "peer has no endpoint"
     QUEUE_FULL = "queue of staged packets full"

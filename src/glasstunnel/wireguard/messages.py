@@ -28,6 +28,8 @@ TAG_SIZE = 16
 KEEPALIVE_SIZE = TRANSPORT_HEADER_SIZE + TAG_SIZE
 """32 bytes: transport data without a packet, the smallest there is."""
 PADDING_MULTIPLE = 16
+MAX_PACKET_SIZE = 65472
+"""The longest packet that fits: sealed it has 65504 bytes, and a UDP datagram over IPv4 carries 65507."""
 
 _INITIATION = Struct("<B3xI32s48s28s16s16s")
 _RESPONSE = Struct("<B3xII32s16s16s16s")

@@ -56,6 +56,9 @@ class Parameters:
     def __post_init__(self) -> None:
         if not 0 < self.rekey_after_time < self.reject_after_time:
             raise ValueError("rekey_after_time: expected a time above 0 and below reject_after_time")
+        for name in ("rekey_timeout", "initiations_per_second", "max_staged_packets"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}: expected more than 0")
         if self.rekey_after_messages > self.reject_after_messages:
             raise ValueError("rekey_after_messages: expected at most reject_after_messages")
         if self.last_minute <= 0:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 HANDSHAKE_TOS: Final = 0x88
 """Traffic class of handshake messages: DSCP AF41 (kernel messages.h ``HANDSHAKE_DSCP``)."""
 
+MAX_KEEPALIVE: Final = 0xFFFF
+"""Seconds between persistent keepalives at the most."""
+
 # Occasions that coincide, joined once.
 _SENT_DATA: Final = Occasion.SENT | Occasion.SENT_DATA
 _RECEIVED_DATA: Final = Occasion.RECEIVED | Occasion.RECEIVED_DATA
@@ -48,7 +51,12 @@ class Peer:
     """One peer of a device; made by :meth:`Device.add_peer`."""
 
     def __init__(
-        self, device: Device, public_key: bytes, preshared_key: bytes, endpoint: Path | None
+        self,
+        device: Device,
+        public_key: bytes,
+        preshared_key: bytes,
+        endpoint: Path | None,
+        persistent_keepalive: int = 0,
     ) -> None:
         self._device = device
         self.public_key = public_key
@@ -63,6 +71,7 @@ class Peer:
         self.drops: Counter[Drop] = Counter()
         self.keypairs = Keypairs()
         self.timers = Timers(device.parameters)
+        self.timers.persistent_keepalive = _checked_keepalive(persistent_keepalive)
         self.wake_at = inf
         """Kept by the device's schedule."""
         self._mac1_key = mac1_key(public_key)
@@ -91,8 +100,12 @@ class Peer:
         return self.timers.persistent_keepalive
 
     def set_persistent_keepalive(self, now: float, interval: int) -> list[Event]:
-        """Change the interval (0 to 65535 seconds); switched on, it begins with a keepalive at once."""
-        before, self.timers.persistent_keepalive = self.timers.persistent_keepalive, interval
+        """Change the interval; switched on, it begins with a keepalive at once.
+
+        Raises:
+            ValueError: if the interval is not 0 to 65535 seconds.
+        """
+        before, self.timers.persistent_keepalive = self.persistent_keepalive, _checked_keepalive(interval)
         return self.send_keepalive(now) if interval and not before else []
 
     # Sending
@@ -111,8 +124,8 @@ class Peer:
 
     def stage(self, packet: bytes, mtu: int) -> None:
         """Keep a packet until there is a session; the oldest gives way when there are too many."""
-        if len(self._staged) >= self._device.parameters.max_staged_packets:
-            self._staged.popleft()
+        full = len(self._staged) >= self._device.parameters.max_staged_packets
+        if full and self._staged.popleft():  # an empty one is a keepalive, and no loss
             self._drop(Drop.QUEUE_FULL)
         self._staged.append(packet)
         self._staged_mtu = mtu
@@ -153,6 +166,11 @@ class Peer:
             self._wants_initiation = True
             self._device.schedule.wake(self, now)
 
+    def initiate_at_next_tick(self) -> None:
+        """Ask for a new session whatever was before: there is a new private key."""
+        self._wants_initiation = True
+        self._device.schedule.wake(self, -inf)
+
     def _may_initiate(self, now: float) -> bool:
         return now - self._last_sent_handshake >= self._device.parameters.rekey_timeout
 
@@ -175,7 +193,7 @@ class Peer:
         self._forget_initiation()
         self._initiation = index, handshake
         device.indices[index] = self, None
-        self.timers.jitter = device.parameters.rekey_jitter * int.from_bytes(rng(4)) / 2**32
+        self._draw_jitter(rng)
         self._on(_SENT_INITIATION, now)
         return [self._send_handshake(initiation.build())]
 
@@ -202,6 +220,8 @@ class Peer:
 
         An initiation of our own that is still under way is not given up (boringtun does the same, the kernel
         does not): two that cross both become sessions at once instead of colliding again after the timeout.
+        The price: the two sides then seal with different sessions, and at the next rekey what is under way
+        in one of them is lost.
         """
         device = self._device
         if handshake.timestamp <= self._latest_timestamp:
@@ -210,6 +230,7 @@ class Peer:
             return self._drop(Drop.FLOOD)
         index = device.new_index(rng)
         response, keys = handshake.create_response(index, self.preshared_key)
+        self._draw_jitter(rng)
         self._latest_timestamp = handshake.timestamp
         self._last_consumed_initiation = self._last_sent_handshake = now
         self.rx_bytes += INITIATION_SIZE
@@ -220,9 +241,12 @@ class Peer:
 
     # Both roles
 
-    def received(self, now: float, keypair: Keypair, path: Path, has_data: bool) -> list[Event]:
-        """Authentic transport data arrived under ``keypair``: roam, confirm the session, keep it fresh."""
+    def received(self, now: float, keypair: Keypair, path: Path, packets: int) -> list[Event]:
+        """Authentic transport data with so many packets arrived: roam, confirm the session, keep it fresh."""
         self.endpoint = path
+        self._on(_RECEIVED_DATA if packets else Occasion.RECEIVED, now)
+        if packets > 1:
+            self.timers.need_another_keepalive = True  # as if they had come one by one
         events: list[Event] = []
         dropped = self.keypairs.confirm(keypair)
         if dropped is not None:
@@ -237,7 +261,6 @@ class Peer:
         ):
             self._asked_in_last_minute = True
             self.want_initiation(now)
-        self._on(_RECEIVED_DATA if has_data else Occasion.RECEIVED, now)
         return events
 
     def tick(self, now: float, wall: int, rng: Rng) -> list[Event]:
@@ -259,6 +282,15 @@ class Peer:
         self.wake_at = inf
         self._wants_initiation = False
         self._last_sent_handshake = -inf
+
+    def retire(self) -> None:
+        """The device has removed this peer: whoever still holds it can bring nothing about any more."""
+        self.clear()
+        self._staged.clear()
+        self.endpoint = None
+
+    def _draw_jitter(self, rng: Rng) -> None:
+        self.timers.jitter = self._device.parameters.rekey_jitter * int.from_bytes(rng(4)) / 2**32
 
     def _begin_session(self, now: float, keys: TransportKeys, index: int, initiator: bool) -> None:
         keypair = Keypair(keys.sending, keys.receiving, index, keys.remote_index, initiator, now)
@@ -304,10 +336,13 @@ class Peer:
     def retransmit_handshake(self, now: float, wall: int, rng: Rng) -> list[Event]:
         """Repeat the initiation, or give the peer up when it has been repeated often enough."""
         if self._attempts > self._device.parameters.max_retries:
-            self._drop(Drop.GAVE_UP, len(self._staged))
+            self._drop(Drop.GAVE_UP, sum(map(bool, self._staged)))
             self._staged.clear()
             self._on(Occasion.GAVE_UP, now)
             return [GaveUp(self)]
+        if not self._may_initiate(now):  # we have answered an initiation of the peer's meanwhile
+            self._on(Occasion.INITIATED, now)
+            return []
         self._attempts += 1
         self._forget_source()
         return self._initiate(now, wall, rng)
@@ -334,4 +369,10 @@ class Peer:
 
     def send_persistent_keepalive(self, now: float, wall: int, rng: Rng) -> list[Event]:
         """Keep a NAT's mapping alive."""
-        return self.send_keepalive(now)
+        return self.send_keepalive(now) if self.persistent_keepalive else []
+
+
+def _checked_keepalive(interval: int) -> int:
+    if not 0 <= interval <= MAX_KEEPALIVE:
+        raise ValueError(f"persistent keepalive: expected 0 to {MAX_KEEPALIVE} seconds, got {interval}")
+    return interval

@@ -38,10 +38,10 @@ class Occasion(Flag):
 class Timer(IntEnum):
     """Names of the kernel's timers without their ``timer_``."""
 
-    RETRANSMIT_HANDSHAKE = 0
-    SEND_KEEPALIVE = 1
-    NEW_HANDSHAKE = 2
-    ZERO_KEY_MATERIAL = 3
+    ZERO_KEY_MATERIAL = 0
+    RETRANSMIT_HANDSHAKE = 1
+    SEND_KEEPALIVE = 2
+    NEW_HANDSHAKE = 3
     PERSISTENT_KEEPALIVE = 4
 
 
@@ -65,6 +65,14 @@ class Rule:
 NEVER: Final = Occasion(0)
 
 TABLE: Final = (
+    Rule(
+        Timer.ZERO_KEY_MATERIAL,
+        starts=Occasion.DERIVED,
+        waits=Occasion.GAVE_UP,
+        cancels=NEVER,
+        duration=lambda t: t.parameters.erase_time,
+        action="zero_key_material",
+    ),
     Rule(
         Timer.RETRANSMIT_HANDSHAKE,
         starts=Occasion.INITIATED,
@@ -90,14 +98,6 @@ TABLE: Final = (
         action="start_new_handshake",
     ),
     Rule(
-        Timer.ZERO_KEY_MATERIAL,
-        starts=Occasion.DERIVED,
-        waits=Occasion.GAVE_UP,
-        cancels=NEVER,
-        duration=lambda t: t.parameters.erase_time,
-        action="zero_key_material",
-    ),
-    Rule(
         Timer.PERSISTENT_KEEPALIVE,
         starts=Occasion.SENT | Occasion.RECEIVED,
         waits=NEVER,
@@ -106,7 +106,11 @@ TABLE: Final = (
         action="send_persistent_keepalive",
     ),
 )
-"""In the order of :class:`Timer`, which is also the order in which timers that expire together act."""
+"""In the order of :class:`Timer`, which is also the order in which timers that expire together act.
+
+Erasing comes first: after a long sleep everything is due at once, and a handshake that begins then must not
+be erased.
+"""
 
 
 class Timers:

@@ -32,9 +32,11 @@ def seal_rows(keypair: Keypair, burst: Burst, mtu: int) -> int:
 
     Each packet is padded with zeros to a multiple of 16, but not past ``mtu`` bytes. The caller has made sure
     by
-    :meth:`Keypair.may_seal` that the counters suffice.
+    :meth:`Keypair.may_seal` that the counters suffice. They are spent before the first row is sealed:
+    whatever goes wrong on the way, none is ever used again.
     """
     counter = keypair.sending_counter
+    keypair.sending_counter += burst.n
     index = keypair.remote_index
     seal = keypair.sealer.encrypt_into
     sizes = burst.size
@@ -49,7 +51,6 @@ def seal_rows(keypair: Keypair, burst: Burst, mtu: int) -> int:
         sizes[i] = end + TAG_SIZE
         total += end + TAG_SIZE
         counter += 1
-    keypair.sending_counter = counter
     return total
 
 
