@@ -23,12 +23,12 @@ $(VENV)/.stamp: requirements.lock pyproject.toml src/sphinxzh/pyproject.toml
 
 html: venv  ## the site, in _build/html
 	@echo "Building the site …"
-	@$(SPHINX) -b html -d $(BUILD)/doctrees docs $(BUILD)/html
+	@$(SPHINX) -b html -d $(BUILD)/doctrees-$@ docs $(BUILD)/html
 	@echo "The site is $(OPEN)/html/index.html"
 
 singlehtml: venv  ## the book on one page, in _build/singlehtml
 	@echo "Building the single page …"
-	@$(SPHINX) -b singlehtml -d $(BUILD)/doctrees docs $(BUILD)/singlehtml
+	@$(SPHINX) -b singlehtml -d $(BUILD)/doctrees-$@ docs $(BUILD)/singlehtml
 	@echo "The page is $(OPEN)/singlehtml/index.html"
 
 latexpdf: venv  ## the book as PDF, in _build/latex (needs TeX; says which Debian packages are missing)
@@ -38,11 +38,11 @@ latexpdf: venv  ## the book as PDF, in _build/latex (needs TeX; says which Debia
 	@echo "The PDF is $(OPEN)/latex/glasstunnel.pdf"
 
 linkcheck: venv  ## whether the links to other sites still answer
-	@$(SPHINX) -b linkcheck -d $(BUILD)/doctrees docs $(BUILD)/linkcheck
+	@$(SPHINX) -b linkcheck -d $(BUILD)/doctrees-$@ docs $(BUILD)/linkcheck
 	@echo "Every link answers."
 
 gettext: venv  ## message catalogues for translators, in _build/gettext
-	@$(SPHINX) -b gettext -d $(BUILD)/doctrees docs $(BUILD)/gettext
+	@$(SPHINX) -b gettext -d $(BUILD)/doctrees-$@ docs $(BUILD)/gettext
 	@echo "The catalogues are in $(BUILD)/gettext"
 
 doctest: venv  ## the examples in docstrings and doctest directives

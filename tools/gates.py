@@ -172,6 +172,7 @@ TIERS = (
     ),
     Tier("html", "the site", (sphinx("html"),)),
     Tier("singlehtml", "the single page", (sphinx("singlehtml"),)),
+    Tier("gettext", "the catalogues for translators", (sphinx("gettext"),)),
     Tier("links", "every link inside the site and the single page", (checks("built"),)),
     Tier(
         "browser",
