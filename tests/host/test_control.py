@@ -1,5 +1,6 @@
 """The control socket: it answers from within the loop, and no client can hold up the tunnel."""
 
+import errno
 import os
 import socket
 import stat
@@ -134,15 +135,35 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(served: Served) ->
 
 def test_more_clients_than_can_be_served_are_hung_up_on(served: Served) -> None:
     clients = [served.client() for _ in range(80)]
-    for client in clients[64:]:
-        assert client.recv(1) == b""
-    for client in clients[:64]:
+    for client in clients[:16]:
+        assert client.recv(1) == b"", "the oldest give way"
+    for client in clients[16:]:
         client.sendall(b"get=1\n\n")
         assert client.recv(100).startswith(b"listen_port")
     for client in clients:
         client.close()
     served.loop_has_turned()
     assert control.ask("wg0", directory=served.directory).startswith("listen_port")
+
+
+def test_without_a_file_descriptor_left_the_oldest_client_gives_way(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served.client() as oldest:
+        oldest.sendall(b"get=1\n\n")
+        assert oldest.recv(100).startswith(b"listen_port")
+        real, refusals = served.control._listener, [OSError(errno.EMFILE, "Too many open files")]
+
+        class Listener:
+            def accept(self) -> tuple[socket.socket, object]:
+                if refusals:
+                    raise refusals.pop()
+                return real.accept()
+
+        monkeypatch.setattr(served.control, "_listener", Listener())
+        assert control.ask("wg0", directory=served.directory).startswith("listen_port")
+        assert oldest.recv(1) == b""
+        monkeypatch.setattr(served.control, "_listener", real)
 
 
 def test_only_its_owner_can_connect(served: Served) -> None:

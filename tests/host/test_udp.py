@@ -112,6 +112,30 @@ def test_the_memory_for_paths_is_bounded() -> None:
 
 
 @pytest.mark.interop
+@pytest.mark.parametrize("mark", [0x80000000, 0xFFFFFFFF])
+def test_a_mark_may_have_its_highest_bit(namespace: Namespace, mark: int) -> None:
+    with closing(Udp(fwmark=mark)) as udp:
+        marks = [one.socket.getsockopt(socket.SOL_SOCKET, SO_MARK) for one in udp.sockets]
+        assert [mark & 0xFFFFFFFF for mark in marks] == [mark, mark]
+
+
+@pytest.mark.interop
+def test_an_interface_that_comes_back_as_another_is_found(namespace: Namespace) -> None:
+    with namespace, closing(Udp()) as udp:
+        for _ in range(2):
+            for command in (
+                "link add eth7 type veth peer name eth8",
+                "address add fe80::7/64 dev eth7 nodad",
+                "link set eth8 up",
+                "link set eth7 up",
+            ):
+                subprocess.run(["ip", *command.split()], check=True)
+            path = Path(("fe80::1%eth7", 7))
+            assert udp.send(b"x", path) or udp.send(b"x", path), "one may be lost, the next is not"
+            subprocess.run(["ip", "link", "del", "eth7"], check=True)
+
+
+@pytest.mark.interop
 def test_a_mark_is_set_on_both_sockets(namespace: Namespace) -> None:
     with closing(Udp(fwmark=51820)) as udp:
         marks = [one.socket.getsockopt(socket.SOL_SOCKET, SO_MARK) for one in udp.sockets]

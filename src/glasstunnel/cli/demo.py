@@ -264,14 +264,14 @@ class Story:
         stage.seen.clear()
         sent = lost = 0
         old = stage.left.peer.keypairs.current
-        while not self._seen("left", "datagram in", MessageType.RESPONSE):
+        while not (renewal := self._renewal()):
+            if lost > 1:
+                raise HostError("the story broke off: expected a new key, saw pings without an answer")
+            old = stage.left.peer.keypairs.current
             sent += 1
-            if stage.ping(100 + sent) is None:
-                lost += 1
-                break
+            lost += stage.ping(100 + sent) is None
             time.sleep(1 / _PINGS_PER_SECOND)  # the story waits for a key to grow old
-        initiation = self._first("left", "datagram out", MessageType.INITIATION)
-        response = self._first("left", "datagram in", MessageType.RESPONSE)
+        initiation, response = renewal
         age = initiation.at - (old.created if old else 0)
         took = 1000 * (response.at - initiation.at)
         return Act(
@@ -295,6 +295,12 @@ class Story:
                 "lost": lost,
             },
         )
+
+    def _renewal(self) -> tuple[Seen, Seen] | None:
+        """The first initiation that left has sent since, and its response, once both were seen."""
+        initiation = self._seen("left", "datagram out", MessageType.INITIATION)
+        response = self._seen("left", "datagram in", MessageType.RESPONSE)
+        return (initiation, response) if initiation and response and initiation.at <= response.at else None
 
     def _end(self) -> Act:
         _, hosts = self._, (self._stage.left, self._stage.right)

@@ -5,6 +5,7 @@ goes away costs the tunnel nothing: no read or write waits, and what is kept of 
 Only root may connect. Section: https://www.wireguard.com/xplatform/, unix(7).
 """
 
+import errno
 import os
 import socket
 import struct
@@ -109,7 +110,7 @@ class ControlSocket:
     def __init__(self, interface: str, loop: Loop, answer: Answer, directory: Path = DIRECTORY) -> None:
         self.path = path_of(interface, directory)
         self._loop, self._answer = loop, answer
-        self._clients: set[_Client] = set()
+        self._clients: dict[_Client, None] = {}  # the oldest first
         if is_served(interface, directory):
             raise HostError(f"the control socket {self.path} is served by another program")
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -139,12 +140,18 @@ class ControlSocket:
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:  # the client has gone again, or no file descriptor is left: it will try again
-            return
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._make_room()  # or the listener would stay readable and the loop never sleep
+            return  # any other: the client has gone again
         if len(self._clients) >= _MOST_CLIENTS:
-            connection.close()
-        else:
-            self._clients.add(_Client(connection, self._loop, self._answer, self._clients.discard))
+            self._make_room()
+        self._clients[_Client(connection, self._loop, self._answer, self._clients.pop)] = None
+
+    def _make_room(self) -> None:
+        """Hang up on the client that has been connected longest: a silent one must not lock others out."""
+        for client in list(self._clients)[:1]:
+            client.close()
 
 
 class _Client:

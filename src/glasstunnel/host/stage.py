@@ -181,11 +181,13 @@ class Stage:
             with listener:
                 server = threading.Thread(target=_receive, args=(listener, received), name="receiver")
                 server.start()
-                with self.left.namespace:
-                    client = socket.create_connection((self.right.inner, _TCP_PORT), timeout=_PATIENCE)
-                begin = time.perf_counter()
-                digest = _send(client, size, progress)
-                server.join()
+                try:
+                    with self.left.namespace:
+                        client = socket.create_connection((self.right.inner, _TCP_PORT), timeout=_PATIENCE)
+                    begin = time.perf_counter()
+                    digest = _send(client, size, progress)
+                finally:
+                    server.join()  # it ends by itself, at the latest when its patience does
         except OSError as error:
             raise HostError(f"the TCP transfer through the tunnel failed: {reason(error)}") from error
         return Transfer(size, time.perf_counter() - begin, received == [digest])

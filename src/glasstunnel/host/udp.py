@@ -27,6 +27,7 @@ ANCILLARY = socket.CMSG_SPACE(4)
 """Room for the control message that carries the traffic class."""
 
 _INT = struct.Struct("=i")
+_UINT = struct.Struct("=I")
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 """A far end as the socket API has it: the second form is IPv6 with flow label and scope number."""
@@ -62,7 +63,7 @@ class UdpSocket:
 
     def set_fwmark(self, mark: int) -> None:
         """Mark what this socket sends, for the rules of policy routing; 0: no mark."""
-        self.socket.setsockopt(socket.SOL_SOCKET, _SO_MARK, mark)
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_MARK, _UINT.pack(mark))  # setsockopt takes no such int
 
     def address(self, path: Path) -> Address:
         """The far end of ``path`` for ``sendto``. Raises :exc:`OSError` if its scope names no interface."""
@@ -80,6 +81,10 @@ class UdpSocket:
             self.socket.sendmsg((data,), self.control(tos), 0, self.address(path))
         else:
             self.socket.sendto(data, self.address(path))
+
+    def forget_addresses(self) -> None:
+        """Look up the interfaces of link-local addresses anew: one may have come back as another."""
+        self._addresses.clear()
 
     def path(self, address: Address) -> Path:
         """The path of a datagram that came from ``address``, as ``recvmsg_into`` gives it."""
@@ -149,6 +154,9 @@ class Udp:
     def count(self, error: OSError, datagrams: int = 1) -> None:
         """Note so many lost datagrams in :attr:`errors`."""
         self.errors[errno_name(error)] += datagrams
+        if error.errno in (errno.ENETUNREACH, errno.ENODEV, errno.EINVAL):
+            for one in self.sockets:
+                one.forget_addresses()
 
     def set_fwmark(self, mark: int) -> None:
         """Mark what both sockets send.
