@@ -59,12 +59,12 @@ const sphinxzhSearch = (() => {
     }
     ask.index.known = new Set(ask.index.words);
     const path = [];
+    let first = 0;
     ask.index.sections = data.sections.map(([doc, depth, anchor, title], number, all) => {
-      if (!number || all[number - 1][0] !== doc) path.length = 0;
+      if (!number || all[number - 1][0] !== doc) { path.length = 0; first = number; }
       path.length = Math.min(path.length, depth);
       const above = path.filter(Boolean);
       path[depth] = title;
-      const first = all.findIndex((other) => other[0] === doc);
       return { doc, anchor, title: title || "（页首）", above, row: number - first, folded: fold(title).replace(/\s+/g, ""), foldedPath: fold(above.join(" ")) };
     });
     return ask.index;
@@ -265,7 +265,9 @@ const sphinxzhSearch = (() => {
         const pairs = whole.slice(1).map((unit, i) => whole[i] + unit).filter((two) => postings(two).size);
         if (!long.length) for (const two of pairs.length ? pairs : whole.length === 1 ? whole : []) asked.needs.push([[two, 1]]);
         asked.extra.push(...pairs.filter((two) => !long.includes(two)));
-        asked.marks.add(run);
+        words.forEach((_, from) => { // several words in a row are marked as one
+          for (let to = words.length; to > from; to--) if (to - from > 1) asked.marks.add(words.slice(from, to).join(""));
+        });
       }
     }
     return { ...asked, results: ranked(asked, folded.replace(/\s+/g, "")) };
@@ -360,6 +362,7 @@ const sphinxzhSearch = (() => {
     const url = ask.index.docs[doc];
     if (url.startsWith("#")) return anchor ? `#${anchor}` : url;
     const target = new URL(url, root);
+    if (target.protocol === "file:" && target.pathname.endsWith("/")) target.pathname += "index.html";
     for (const mark of marks) target.searchParams.append("hit", mark);
     target.hash = anchor;
     return target.href;
@@ -431,26 +434,26 @@ const sphinxzhSearch = (() => {
       if (mine !== turn) return undefined;
       const { results, marks, guess, meant } = ask(query);
       const shown = results.slice(0, LIMIT), expression = hits(marks);
+      const words = (list) => list.sort((a, b) => b.length - a.length).slice(0, 8);
       status.textContent = !results.length ? `没有找到“${query}”。换一个词，或少写几个字试试。`
         : guess ? `没有“${query}”。猜你想找“${guess}”：${results.length} 处`
           : meant ? `“${meant}”（拼音）：${results.length} 处` : `找到 ${results.length} 处`;
       status.classList.toggle("sphinxzh-guess", Boolean(guess));
       list.replaceChildren(...shown.map((result, i) => {
         const text = element("span", { class: "sphinxzh-text" });
-        const option = element("a", { role: "option", id: `sphinxzh-result-${i}`, href: address(result), tabindex: "-1", "aria-selected": "false" },
+        const option = element("a", { role: "option", id: `sphinxzh-result-${i}`, href: address(result, words([...marks])), tabindex: "-1", "aria-selected": "false" },
           element("span", { class: "sphinxzh-title" }, ...marked(result.title, expression)),
           ...(result.above.length ? [element("span", { class: "sphinxzh-path" }, result.above.join(" › "))] : []), text);
         load(`text-${result.doc}.js`).then((bodies) => {
           const body = bodies[result.row] ?? "", part = snippet(body, expression);
           text.replaceChildren(...marked(part, expression));
           const said = new Set([...fold(`${result.title} ${body}`).matchAll(expression)].map((hit) => hit[0]));
-          const words = [...said].sort((a, b) => b.length - a.length).slice(0, 8);
-          option.dataset.hits = JSON.stringify(words);
-          option.href = address(result, words);
+          option.dataset.hits = JSON.stringify(words([...said]));
+          option.href = address(result, words([...said]));
         }, () => {});
         option.addEventListener("click", (event) => {
           if (!single() || event.ctrlKey || event.metaKey) return;
-          setTimeout(() => { mark(JSON.parse(option.dataset.hits ?? "[]")); close(); });
+          setTimeout(() => { mark(JSON.parse(option.dataset.hits ?? JSON.stringify(words([...marks])))); close(); });
         });
         return option;
       }));
