@@ -21,12 +21,19 @@ from itertools import groupby
 from typing import Any
 
 from sphinxzh.search.collect import Text
-from sphinxzh.search.tokens import is_han, simplified, terms
+from sphinxzh.search.tokens import fold, is_han, pieces, simplified, terms
 from sphinxzh.search.words import Words, readings
 
 WEIGHTS = {"title": 4, "terms": 3, "body": 1}
 K1, B = 1.2, 0.6
 LEVELS = 12
+# The 3755 common characters of GB 2312, level 1: a reader may type one that the site does not have, for one
+# that sounds like it.
+COMMON = set(
+    bytes(b for row in range(0xB0, 0xD8) for c in range(0xA1, 0xFF) for b in (row, c)).decode(
+        "gb2312", "ignore"
+    )
+)
 DIGITS = "".join(chr(code) for code in range(0x23, 0x7F) if chr(code) != "\\")
 
 
@@ -102,6 +109,14 @@ def key_words(texts: Sequence[Text], words: Words) -> list[str]:
     return [*sorted(own, key=lambda word: (-common[word], word)), *rest]
 
 
+def title_runs(texts: Sequence[Text], words: set[str]) -> list[str]:
+    """Runs of several words in titles, which are looked up by their pinyin too."""
+    runs = {
+        run for text in texts for run in map(fold, pieces(text.title)) if is_han(run) and 2 < len(run) < 8
+    }
+    return sorted(runs - words)
+
+
 def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str]) -> dict[str, Any]:
     """The index of these sections, as it is written to the file.  `urls` gives each document's address."""
     defined = [term for text in texts for term in text.terms.split() if 1 < len(term) <= 8]
@@ -122,8 +137,9 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
         "han": han_lines(found, known),
         "latin": latin_lines(found),
         "words": " ".join(keys),
+        "runs": " ".join(title_runs(texts, set(keys))),
         "fold": "".join(old + new for old, new in sorted(folds.items())),
-        "readings": " ".join(s + "".join(c) for s, c in readings(characters).items()),
+        "readings": " ".join(s + "".join(c) for s, c in readings(characters | COMMON).items()),
     }
 
 

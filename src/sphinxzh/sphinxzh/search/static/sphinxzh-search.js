@@ -153,7 +153,7 @@ const sphinxzhSearch = (() => {
       }
       for (const [all, first] of ways) { add(full, all, word); if (own) add(initials, first, word); }
     };
-    index.words.forEach((word) => read(word, true));
+    for (const word of [...index.words, ...index.runs.split(" ")]) if (word) read(word, true);
     for (const [first, line] of index.han) for (const [, second] of line.matchAll(/([^\x21-\x7e])!/gu)) read(first + second, false);
     return (index.spoken = { full, initials });
   }
@@ -225,8 +225,10 @@ const sphinxzhSearch = (() => {
     let best = null;
     const consider = (word, start, length) => {
       const old = units.slice(start, start + length), now = Array.from(word);
-      if (!near(old, now) && !near(old.join(""), word)) return;
       const sound = old.length === now.length && old.every((unit, i) => unit === now[i] || alike(unit, now[i]));
+      if (!sound && !near(old, now)) return;
+      // What sounds alike is a slip of the input method.  Anything else must fit the whole run, or a longer word.
+      if (!sound && length < units.length && (now.length < 3 || old.length !== now.length)) return;
       const score = 2 * now.length + (sound ? 3 : 0) + (ask.index.known.has(word) ? 2 : 0) + Math.log(1 + postings(word).size) / 4 - (length - now.length) ** 2;
       if (!best || score > best.score) best = { score, word, text: [...units.slice(0, start), word, ...units.slice(start + length)].join("") };
     };
@@ -297,8 +299,8 @@ const sphinxzhSearch = (() => {
       sections.forEach(({ folded: title, foldedPath: path }, section) => {
         for (const [term, factor] of need) {
           if (factor < 0.5) continue;
-          if (title.includes(term)) { at(section).title += factor * worth * (0.35 + 0.65 * Math.min(1, term.length / title.length)); break; }
-          if (path.includes(term)) { const score = at(section); score.title += 0.2 * factor * worth; if (!best.has(section)) score.met += 0.5 * worth; break; }
+          if (title.includes(term)) { at(section).title += factor * worth * (0.5 + 0.5 * Math.min(1, term.length / title.length)); break; }
+          if (path.includes(term)) { const score = at(section); score.title += 0.25 * factor * worth; if (!best.has(section)) score.met += 0.8 * worth; break; }
         }
       });
     }
