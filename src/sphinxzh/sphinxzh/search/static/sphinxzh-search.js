@@ -226,7 +226,7 @@ const sphinxzhSearch = (() => {
     const consider = (word, start, length) => {
       const old = units.slice(start, start + length), now = Array.from(word);
       const sound = old.length === now.length && old.every((unit, i) => unit === now[i] || alike(unit, now[i]));
-      if (!sound && !near(old, now)) return;
+      if ((!sound && !near(old, now)) || old.join("").includes(word)) return;
       // What sounds alike is a slip of the input method.  Anything else must fit the whole run, or a longer word.
       if (!sound && length < units.length && (now.length < 3 || old.length !== now.length)) return;
       const score = 2 * now.length + (sound ? 3 : 0) + (ask.index.known.has(word) ? 2 : 0) + Math.log(1 + postings(word).size) / 4 - (length - now.length) ** 2;
@@ -275,11 +275,14 @@ const sphinxzhSearch = (() => {
     return { ...asked, results: ranked(asked, folded.replace(/\s+/g, "")) };
   }
 
-  /** How much two texts share of their neighbouring characters, between 0 and 1; so asking words count too. */
-  function likeness(a, b) {
-    const pairs = (text) => new Set(Array.from({ length: Math.max(0, text.length - 1) }, (_, i) => text.slice(i, i + 2)));
-    const [one, other] = [pairs(a), pairs(b)];
-    return (2 * [...one].filter((two) => other.has(two)).length) / (one.size + other.size || 1);
+  const neighbours = (text) =>
+    new Set(Array.from({ length: Math.max(0, text.length - 1) }, (_, i) => text.slice(i, i + 2)));
+
+  /** How much two sets share, between 0 and 1: of neighbouring characters, so that asking words count too. */
+  function likeness(one, other) {
+    let shared = 0;
+    for (const two of one) if (other.has(two)) shared++;
+    return (2 * shared) / (one.size + other.size || 1);
   }
 
   /** Put the sections in order.  The score is BM25, raised by titles, lowered by what is missing. */
@@ -306,12 +309,17 @@ const sphinxzhSearch = (() => {
     }
     for (const two of asked.extra) for (const [section, weight] of postings(two)) if (scores.has(section)) scores.get(section).body += 0.25 * idf(two) * weight;
     const wish = asked.guess && !asked.needs.length ? fold(asked.guess) : folded;
+    const wished = neighbours(wish);
     const results = [...scores].map(([section, { body, title, met }]) => {
       const name = sections[section].folded, share = total ? Math.min(1, met / total) : 0;
       let score = (body + title) * (0.15 + 0.85 * share * share);
-      if (name && (name === wish || name === asked.meant)) score += 0.8 * total;
+      const whole = sections[section].foldedPath.replace(/\s+/g, "") + name;
+      if (name && (name === wish || name === asked.meant || whole === wish)) score += 0.8 * total;
       else if (wish.length > 1 && name.includes(wish)) score += 0.3 * total;
-      score += 0.3 * total * likeness(wish, name);
+      score += 0.3 * total * Math.max(
+        likeness(wished, (sections[section].pairs ??= neighbours(name))),
+        likeness(wished, (sections[section].allPairs ??= neighbours(whole))),
+      );
       return { section, score, ...sections[section] };
     });
     results.sort((a, b) => b.score - a.score || a.section - b.section);
@@ -368,6 +376,13 @@ const sphinxzhSearch = (() => {
     for (const mark of marks) target.searchParams.append("hit", mark);
     target.hash = anchor;
     return target.href;
+  }
+
+  /** The section on the single page, where several documents may have used one anchor. */
+  function target({ doc, anchor }) {
+    const begin = document.getElementById(ask.index.docs[doc].slice(1));
+    const same = [...document.querySelectorAll(`[id="${CSS.escape(anchor)}"]`)];
+    return same.find((one) => begin && begin.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING) ?? same[0] ?? begin;
   }
 
   /** Mark words in the page that is open. */
@@ -455,7 +470,11 @@ const sphinxzhSearch = (() => {
         }, () => {});
         option.addEventListener("click", (event) => {
           if (!single() || event.ctrlKey || event.metaKey) return;
-          setTimeout(() => { mark(JSON.parse(option.dataset.hits ?? JSON.stringify(words([...marks])))); close(); });
+          setTimeout(() => {
+            mark(JSON.parse(option.dataset.hits ?? JSON.stringify(words([...marks]))));
+            close();
+            target(result)?.scrollIntoView();
+          });
         });
         return option;
       }));
