@@ -8,11 +8,13 @@ reference shows, what an `only` directive lets through) is kept open and filled 
 import re
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
+from typing import cast
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
+from sphinx.domains.std import StandardDomain
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 
@@ -148,7 +150,7 @@ def resolved(found: Iterable[Section], docname: str, builder: Builder) -> Iterat
     """Sections as this builder shows them."""
     assert builder.env is not None
     tags, titles = builder.tags, builder.env.titles
-    labels = builder.env.domains.standard_domain.labels
+    labels = cast(StandardDomain, builder.env.get_domain("std")).labels
 
     def told(pieces: Iterable[Piece]) -> str:
         said = []
