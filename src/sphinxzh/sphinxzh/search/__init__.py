@@ -1,0 +1,88 @@
+"""Search for Chinese sites: sections as you type, in html, dirhtml and singlehtml, also from a folder.
+
+At the end of a build it writes, beside the site's other static files:
+
+- `sphinxzh-search/index.js`: titles, terms and postings, fetched when a reader first searches;
+- `sphinxzh-search/text-N.js`: the text of one document, fetched when a hit in it is shown.
+
+Both are scripts that hand over data, so that they load from a folder (file://) too, where a page may not
+fetch anything else.  The search box is the theme's own; where there is none, one is added.
+"""
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.config import Config
+from sphinx.util.typing import ExtensionMetadata
+
+from sphinxzh.search.collect import SectionCollector, Text, kept, resolved
+from sphinxzh.search.index import build, script
+from sphinxzh.search.words import user_words
+from sphinxzh.segmenter import is_chinese
+
+FOLDER = "sphinxzh-search"
+BUILDERS = ("html", "dirhtml", "singlehtml")
+STATIC = Path(__file__).parent / "static"
+
+
+def texts_of(builder: StandaloneHTMLBuilder) -> list[Text]:
+    """Every section of the site, in the order of the documents' names."""
+    found = kept(builder.env)
+    return [
+        text
+        for name in sorted(builder.env.found_docs)
+        for text in resolved(found.get(name, ()), name, builder)
+    ]
+
+
+def own_words(config: Config, folder: Path) -> list[str]:
+    """The words that the site's configuration names."""
+    options: dict[str, str] = config.html_search_options
+    return [
+        *user_words(config.sphinxzh_userdict, folder, "sphinxzh_userdict"),
+        *user_words(options.get("dict"), folder, "html_search_options['dict']"),
+    ]
+
+
+def write(app: Sphinx, error: Exception | None) -> None:
+    """Write the index and the texts, once the pages are written."""
+    builder = app.builder
+    if error is not None or not _takes_part(app) or not isinstance(builder, StandaloneHTMLBuilder):
+        return
+    texts = texts_of(builder)
+    urls = {text.docname: builder.get_target_uri(text.docname) for text in texts}
+    index = build(texts, urls, own_words(app.config, Path(app.confdir)))
+    folder = Path(app.outdir) / "_static" / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"index.js": script("sphinxzhSearch.index", index)}
+    for number, docname in enumerate(dict.fromkeys(text.docname for text in texts)):
+        bodies = [text.body for text in texts if text.docname == docname]
+        files[f"text-{number}.js"] = script("sphinxzhSearch.text", number, bodies)
+    for old in folder.glob("*.js"):
+        if old.name not in files:
+            old.unlink()
+    for name, content in files.items():
+        (folder / name).write_text(content, "utf-8", newline="\n")
+
+
+def add_files(app: Sphinx) -> None:
+    """Name the script and the style to every page; Sphinx copies them with the site's own."""
+    if _takes_part(app):
+        app.config.html_static_path = [*app.config.html_static_path, str(STATIC)]
+        app.add_js_file("sphinxzh-search.js", loading_method="defer")
+        app.add_css_file("sphinxzh-search.css")
+
+
+def _takes_part(app: Sphinx) -> bool:
+    return app.builder.name in BUILDERS and is_chinese(app.config.language)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Collect while reading, write after the pages."""
+    app.setup_extension("sphinxzh.segmenter")
+    app.add_config_value("sphinxzh_userdict", [], "", types=frozenset({str, list, tuple}))
+    app.add_env_collector(SectionCollector)
+    app.connect("builder-inited", add_files)
+    app.connect("build-finished", write)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

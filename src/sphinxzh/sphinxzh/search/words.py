@@ -1,0 +1,72 @@
+"""The words of the site: which Han bigrams are words, and how the site's own terms are read in pinyin.
+
+The rule: the words come from jieba with the site's terms added, in a tokenizer of its own, so that the stock
+search index stays what it would be without us.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sphinx.errors import ConfigError
+
+from sphinxzh.search.tokens import fold, is_han, pieces
+
+
+def user_words(wanted: Sequence[str] | str | None, folder: Path, setting: str) -> list[str]:
+    """The words of a user dictionary: a list of words, or a file in jieba's format (word, count, tag).
+
+    Raises ConfigError, with the setting's name, when the file cannot be read.
+    """
+    if not wanted:
+        return []
+    if not isinstance(wanted, str):
+        return [str(word).strip() for word in wanted if str(word).strip()]
+    try:
+        lines = (folder / wanted).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{setting}: the user dictionary {wanted} cannot be read ({error.__class__.__name__}): "
+        raise ConfigError(message + "expected a UTF-8 file with one word a line.") from error
+    return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+
+
+class Words:
+    """Cuts text into words."""
+
+    def __init__(self, own: Iterable[str]) -> None:
+        import jieba
+
+        self.own = sorted({run for word in own for run in map(fold, pieces(word)) if is_han(run)})
+        self._tokenizer: Any = jieba.Tokenizer()
+        self._tokenizer.tmp_dir = jieba.dt.tmp_dir
+        self._tokenizer.initialize()
+        for word in self.own:
+            if len(word) > 1:
+                self._tokenizer.add_word(word)
+
+    def of(self, text: str) -> Counter[str]:
+        """The Han words of two and more characters in a text, also those inside longer ones."""
+        found: Counter[str] = Counter()
+        for piece in map(fold, pieces(text)):
+            if is_han(piece):
+                found.update(word for word in self._tokenizer.cut_for_search(piece) if len(word) > 1)
+        return found
+
+
+def readings(characters: Iterable[str]) -> dict[str, list[str]]:
+    """The characters by the syllables, without tones, that each of them can be read as."""
+    by_syllable: dict[str, list[str]] = {}
+    for character in sorted(set(characters)):
+        for syllable in _syllables(character):
+            by_syllable.setdefault(syllable, []).append(character)
+    return dict(sorted(by_syllable.items()))
+
+
+@cache
+def _syllables(character: str) -> list[str]:
+    from pypinyin import Style, pinyin
+
+    found = pinyin(character, heteronym=True, style=Style.NORMAL, errors="ignore", v_to_u=False)
+    return sorted({s for s in found[0] if s.isascii() and s.isalpha()}) if found else []

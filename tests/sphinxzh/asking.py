@@ -1,0 +1,69 @@
+"""Asks the search of a built site in a browser, and measures its answers against labels."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+QUERIES = Path(__file__).parent / "queries.toml"
+
+# What the reader would see, in the order shown: document # title.
+ASK = """async (queries) => {
+  const index = await sphinxzhSearch.load();
+  return queries.map((query) => {
+    const began = performance.now();
+    const { results, guess } = sphinxzhSearch.ask(query);
+    const ms = performance.now() - began;
+    return { ms, guess, found: results.slice(0, 20).map(({ doc, title }) => `${index.docs[doc]}#${title}`) };
+  });
+}"""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A query and the sections that answer it, each as document # beginning of its title."""
+
+    kind: str
+    query: str
+    answers: tuple[str, ...]
+
+    def rank(self, found: list[str]) -> int:
+        """At which place, counted from 1, the first answer stands; 0 if it is not there."""
+        for place, section in enumerate(found, 1):
+            if any(matches(section, answer) for answer in self.answers):
+                return place
+        return 0
+
+
+def matches(section: str, answer: str) -> bool:
+    """Whether `noise/ik.html#手算 IKpsk2` is what `noise/ik#手算` means.  `W1` is not `W17`."""
+    page, _, title = section.partition("#")
+    document, _, beginning = answer.partition("#")
+    if page.removesuffix(".html") != document or not title.startswith(beginning):
+        return False
+    rest = title[len(beginning) :]
+    return rest == "" or rest.startswith(" ") or len(beginning) > 2
+
+
+def labelled(path: Path = QUERIES) -> list[Labelled]:
+    """The labelled queries."""
+    table = tomllib.loads(path.read_text("utf-8"))
+    return [
+        Labelled(kind, query, tuple([answers] if isinstance(answers, str) else answers))
+        for kind, queries in table.items()
+        for query, answers in queries.items()
+    ]
+
+
+def ask(page: Page, queries: list[str]) -> list[dict[str, Any]]:
+    """The answers, each with `found`, `guess` and `ms`."""
+    answers: list[dict[str, Any]] = page.evaluate(ASK, queries)
+    return answers
+
+
+def figures(ranks: list[int]) -> tuple[float, float]:
+    """Recall@5 (the share of queries with an answer among the first five) and mean reciprocal rank."""
+    count = len(ranks)
+    return sum(0 < rank <= 5 for rank in ranks) / count, sum(1 / rank for rank in ranks if rank) / count

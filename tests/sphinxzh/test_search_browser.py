@@ -1,0 +1,195 @@
+"""The search in a browser: what it finds in this book, and how it is used, from a folder with no network."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browsing import opened, served
+from tests.docs.site import built
+from tests.sphinxzh.asking import ask, figures, labelled
+from tests.sphinxzh.test_search_index import make, site
+
+pytestmark = pytest.mark.browser
+
+FIELD = "[role=combobox]"
+OPTION = "#sphinxzh-results [role=option]"
+STATUS = ".sphinxzh-search [role=status]"
+PAGES = {
+    "index": "首页\n====\n\n.. toctree::\n\n   other\n   folder/tunnel\n",
+    # Its headings have the anchors id1 to id3, as those of the next page.
+    "other": "别处\n====\n\n甲\n--\n\n无关。\n\n乙\n--\n\n无关。\n\n丙\n--\n\n无关。\n",
+    "folder/tunnel": "隧道\n====\n\n先看全貌。\n\n" + "填充的段落。\n\n" * 60 + "握手\n----\n\n"
+    "握手用两条消息，失败就再试。\n\n保活\n----\n\n每 25 秒发一个空报文，握手不算。\n",
+}
+
+
+def test_the_labelled_queries_find_their_sections(browser: Browser) -> None:
+    queries = labelled()
+    assert len(queries) >= 60
+    with opened(browser) as (page, troubles):
+        page.goto(built("html/index.html").as_uri())
+        answers = ask(page, [query.query for query in queries])
+        ranks = [query.rank(answer["found"]) for query, answer in zip(queries, answers, strict=True)]
+        recall, mrr = figures(ranks)
+        worse = {query.query: rank for query, rank in zip(queries, ranks, strict=True) if rank != 1}
+        assert recall >= 0.97, worse
+        assert mrr >= 0.93, worse
+        unmarked = {
+            query.query
+            for query, answer in zip(queries, answers, strict=True)
+            if bool(answer["guess"]) is not (query.kind == "guesses")
+        }
+        assert unmarked == set()  # a guess is marked as one, and nothing else is
+        assert troubles.all() == []
+
+
+def test_the_index_is_at_most_twice_the_stock_index() -> None:
+    ours = built("html/_static/sphinxzh-search/index.js").stat().st_size
+    assert ours <= 2 * built("html/searchindex.js").stat().st_size
+
+
+def scripts(page: Page) -> list[str]:
+    """The files of the search that the page has loaded."""
+    found: list[str] = page.eval_on_selector_all(
+        "script[src*='sphinxzh-search/']", "scripts => scripts.map((script) => script.src.split('/').pop())"
+    )
+    return found
+
+
+def test_nothing_is_loaded_before_the_reader_searches(browser: Browser) -> None:
+    with opened(browser) as (page, _):
+        page.goto(built("html/noise/index.html").as_uri())
+        page.wait_for_load_state("networkidle")
+        assert scripts(page) == []
+        page.locator(FIELD).fill("握手")
+        expect(page.locator(OPTION).first).to_be_visible()
+        assert "index.js" in scripts(page)
+        assert len([name for name in scripts(page) if name.startswith("text-")]) < len(
+            list(built("html/_static/sphinxzh-search").glob("text-*.js"))
+        )
+
+
+def small(folder: Path, theme: str, builder: str) -> Path:
+    """A small site; its first page."""
+    source = folder / "source"
+    (source / "folder").mkdir(parents=True)
+    site(source, PAGES, f"html_theme = '{theme}'")
+    make(source, folder / "built", builder=builder)
+    return folder / "built" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first page of the small site in the theme and by the builder that the test names."""
+    theme, builder = request.param
+    return small(tmp_path_factory.mktemp(f"{theme}-{builder}"), theme, builder)
+
+
+def search(page: Page, query: str) -> None:
+    """Type a query after `/`, and wait for the panel."""
+    page.keyboard.press("/")
+    expect(page.locator(FIELD)).to_be_focused()
+    page.keyboard.type(query)
+    expect(page.locator(STATUS)).to_be_visible()
+
+
+ALL = [
+    (theme, builder)
+    for theme in ("sphinx_rtd_theme", "furo", "alabaster")
+    for builder in ("html", "singlehtml")
+]
+ALL.append(("alabaster", "dirhtml"))
+
+
+@pytest.mark.parametrize("start", ALL, indirect=True, ids=["-".join(pair) for pair in ALL])
+def test_a_reader_searches_by_keyboard_and_lands_on_the_marked_section(start: Path, browser: Browser) -> None:
+    with opened(browser) as (page, troubles):
+        page.goto(start.as_uri())
+        search(page, "空报文握手")
+        expect(page.locator(OPTION).first).to_contain_text("保活")
+        expect(page.locator(OPTION).first.locator(".sphinxzh-path")).to_have_text("隧道")
+        expect(page.locator(OPTION).first.locator(".sphinxzh-text mark").first).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowUp")
+        selected = page.locator(f"{OPTION}[aria-selected=true]")
+        expect(selected).to_have_count(1)
+        assert page.locator(FIELD).get_attribute("aria-activedescendant") == selected.get_attribute("id")
+        page.keyboard.press("Enter")
+        if start.parent.joinpath("folder").exists():
+            page.wait_for_url(re.compile(r"/folder/tunnel\b.*[?]hit="))
+        expect(page.locator("mark.sphinxzh-hit").first).to_be_attached()
+        expect(page.locator("mark.sphinxzh-hit", has_text="空报文")).to_be_in_viewport()
+        page.keyboard.press("Escape")
+        expect(page.locator("mark.sphinxzh-hit")).to_have_count(0)
+        assert troubles.all() == []
+
+
+RTD = [("sphinx_rtd_theme", "html")]
+
+
+@pytest.mark.parametrize("start", RTD, indirect=True)
+def test_the_panel_tells_a_screen_reader_what_it_is(start: Path, browser: Browser) -> None:
+    with opened(browser) as (page, _):
+        page.goto(start.as_uri())
+        field = page.locator(FIELD)
+        assert field.get_attribute("aria-expanded") == "false"
+        search(page, "握手")
+        assert field.get_attribute("aria-expanded") == "true"
+        assert field.get_attribute("aria-controls") == "sphinxzh-results"
+        assert page.get_by_role("listbox", name="搜索结果").is_visible()
+        assert page.locator(STATUS).get_attribute("aria-live") == "polite"
+        expect(page.locator(STATUS)).to_have_text("找到 2 处")
+        page.keyboard.press("Escape")
+        expect(page.locator(STATUS)).to_be_hidden()
+        assert field.get_attribute("aria-expanded") == "false"
+
+
+@pytest.mark.parametrize("start", RTD, indirect=True)
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("鸵鸟", "没有找到“鸵鸟”"),
+        ("握乎", "猜你想找“握手”"),
+        ("ws", "“握手”（拼音）"),
+        ("<img src=x onerror=alert(1)>", "没有找到“<img"),
+        ("？！", "没有找到“？！”"),
+    ],
+)
+def test_the_panel_says_honestly_what_it_did(query: str, said: str, start: Path, browser: Browser) -> None:
+    with opened(browser) as (page, troubles):
+        page.goto(start.as_uri())
+        page.locator(FIELD).fill(query)
+        expect(page.locator(STATUS)).to_contain_text(said)
+        assert (page.locator(OPTION).count() == 0) is said.startswith("没有找到")
+        assert page.locator(".sphinxzh-search img").count() == 0
+        assert troubles.all() == []
+
+
+@pytest.mark.parametrize("start", [("sphinx_rtd_theme", "dirhtml")], indirect=True)
+def test_it_works_over_http_under_a_strict_policy(start: Path, browser: Browser) -> None:
+    policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'"
+    with served(start.parent) as address, opened(browser) as (page, _):
+
+        def strict(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
+
+        page.route("**/*", strict)
+        page.goto(f"{address}/folder/tunnel/")
+        search(page, "baohuo")
+        expect(page.locator(OPTION).first).to_contain_text("保活")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/folder/tunnel/?hit=*")
+        expect(page.locator("mark.sphinxzh-hit", has_text="保活").first).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("start", RTD, indirect=True)
+def test_the_browser_folds_and_cuts_as_the_index_does(start: Path, browser: Browser) -> None:
+    with opened(browser) as (page, _):
+        page.goto(start.as_uri())
+        queries = ["ＷＯＳＨＯＵ", "握 手", "握手　失敗", "保活：握手吗？"]
+        first = "(queries) => queries.map((query) => sphinxzhSearch.ask(query).results[0].title)"
+        page.evaluate("sphinxzhSearch.load().then(() => null)")
+        assert page.evaluate(first, queries) == ["握手", "握手", "握手", "保活"]

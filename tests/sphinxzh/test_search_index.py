@@ -1,0 +1,179 @@
+"""The search index: the same bytes however it was built, and in it what the pages say."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sphinx.errors import ConfigError
+
+from sphinxzh.search.collect import Text
+from sphinxzh.search.index import DIGITS, LEVELS, number, postings, weighted
+from sphinxzh.search.tokens import fold, parts, terms
+from sphinxzh.search.words import Words, readings, user_words
+
+PAGES = {
+    "index": "首页\n====\n\n.. toctree::\n\n   tunnel\n   dns\n   old\n\n见 :doc:`dns`。\n",
+    "tunnel": "隧道\n====\n\n先握手。\n\n"
+    ".. only:: html\n\n   网页才有的话。\n\n.. only:: latex\n\n   纸上才有的话。\n\n"
+    "保活\n----\n\n每 25 秒发一个空报文。\n",
+    "dns": "名字污染\n========\n\nDNS 污染与 ``wg_noise_init``。\n\n"
+    ".. glossary::\n\n   量子猫\n     一种猫。\n",
+    "old": ":nosearch:\n\n旧页\n====\n\n不再有效。\n",
+}
+
+
+def site(folder: Path, pages: dict[str, str], settings: str = "") -> Path:
+    """Write the source of a site."""
+    folder.mkdir(parents=True, exist_ok=True)
+    setting = f"project = '例'\nlanguage = 'zh_CN'\nextensions = ['sphinxzh']\n{settings}\n"
+    (folder / "conf.py").write_text(setting, "utf-8")
+    for name, text in pages.items():
+        (folder / f"{name}.rst").write_text(text, "utf-8")
+    return folder
+
+
+def make(source: Path, built: Path, options: Sequence[str] = (), builder: str = "html") -> dict[str, bytes]:
+    """Build; the files of the search."""
+    command = [sys.executable, "-m", "sphinx", "-b", builder, "-n", "-W", "-q", *options, source, built]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {path.name: path.read_bytes() for path in (built / "_static" / "sphinxzh-search").iterdir()}
+
+
+def data(files: dict[str, bytes]) -> dict[str, Any]:
+    """The index that a file hands over."""
+    text = files["index.js"].decode()
+    index: dict[str, Any] = json.loads(text[text.index("(") + 1 : text.rindex(")")])
+    return index
+
+
+def test_folding_evens_out_width_case_and_traditional_characters_and_keeps_the_length() -> None:
+    assert fold("ＤＮＳ　Handshake 協議") == "dns handshake 协议"
+    assert len(fold("㎏ﬁİ①")) == 4
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("wg_noise_init", ["wg_noise_init", "wg", "noise", "init"]),
+        ("SymmetricState", ["symmetricstate", "symmetric", "state"]),
+        ("AllowedIPs", ["allowedips", "allowed", "ips"]),
+        ("HTTPServer", ["httpserver", "http", "server"]),
+        ("x25519", ["x25519", "25519"]),
+        ("0a1b2c3d4e5f6071", []),
+        ("__init__", ["init"]),
+    ],
+)
+def test_a_word_is_found_by_its_parts_but_a_key_is_no_word(word: str, expected: list[str]) -> None:
+    assert parts(word) == expected
+
+
+def test_han_is_indexed_by_neighbours_and_words_as_they_are() -> None:
+    assert terms("DNS污染，盐") == ["dns", "污染", "盐"]
+    assert terms("重放窗口") == ["重放", "放窗", "窗口"]
+
+
+def read_back(text: str) -> list[int]:
+    """The numbers of a string, by the rule in the module's docstring."""
+    values, value, factor = [], 0, 1
+    for digit in map(DIGITS.index, text):
+        if digit > 45:
+            value, factor = value + (digit - 46) * factor, factor * 45
+        else:
+            values.append(value + digit * factor)
+            value, factor = 0, 1
+    return values
+
+
+def test_numbers_are_written_in_the_base_that_the_docstring_names() -> None:
+    values = [0, 45, 46, 90, 91, 2025, 2070, 123456]
+    assert read_back("".join(map(number, values))) == values
+    assert len(DIGITS) == 91
+    assert not set(DIGITS) & set('"\\!\n ')
+
+
+def test_postings_are_gaps_and_steps() -> None:
+    written = postings({7: 3, 0: 11, 8: 0})
+    assert read_back(written) == [11, 6 * LEVELS + 3, 0]
+
+
+def test_a_term_weighs_more_in_a_title_and_in_a_short_section() -> None:
+    def section(title: str, body: str) -> Text:
+        return Text("page", "", 1, title, "", body)
+
+    found = weighted([section("握手", "无"), section("无", "握手"), section("无", "握手" + "，别的" * 200)])
+    steps = found["握手"]
+    assert steps[0] > steps[1] > steps[2]
+
+
+def test_a_character_is_read_in_every_way_it_has() -> None:
+    found = readings("重手")
+    assert "重" in found["chong"]
+    assert "重" in found["zhong"]
+    assert found["shou"] == ["手"]
+
+
+def test_the_site_s_own_words_are_not_cut_apart() -> None:
+    assert "量子猫" not in Words([]).of("量子猫在此")
+    assert "量子猫" in Words(["量子猫"]).of("量子猫在此")
+
+
+def test_a_user_dictionary_is_a_list_or_a_file_of_jieba(tmp_path: Path) -> None:
+    (tmp_path / "terms.txt").write_text("# 注释\n量子猫 3 n\n\n重放窗口\n", "utf-8")
+    assert user_words("terms.txt", tmp_path, "sphinxzh_userdict") == ["量子猫", "重放窗口"]
+    assert user_words(["量子猫"], tmp_path, "sphinxzh_userdict") == ["量子猫"]
+    with pytest.raises(
+        ConfigError, match=r"sphinxzh_userdict: the user dictionary missing\.txt cannot be read"
+    ):
+        user_words("missing.txt", tmp_path, "sphinxzh_userdict")
+
+
+def test_the_index_has_the_sections_as_the_builder_shows_them(tmp_path: Path) -> None:
+    source = site(tmp_path / "source", PAGES, "sphinxzh_userdict = ['空报文']")
+    files = make(source, tmp_path / "html")
+    index = data(files)
+    titles = [title for _, _, _, title in index["sections"]]
+    assert titles == ["名字污染", "首页", "隧道", "保活"]
+    texts = "".join(files[name].decode() for name in sorted(files) if name != "index.js")
+    assert "见 名字污染。" in texts  # the title of the other page
+    assert "网页才有的话" in texts
+    assert "纸上才有的话" not in texts
+    assert "不再有效" not in texts
+    assert {"量子猫", "空报文"} & set(index["words"].split()) == {
+        "量子猫"
+    }  # only titles and terms lead there
+
+
+@pytest.mark.parametrize("builder", ["html", "singlehtml"])
+def test_parallel_and_incremental_builds_give_the_bytes_of_a_clean_one(builder: str, tmp_path: Path) -> None:
+    # Sphinx reads in parallel from more than five documents on.
+    pages = {
+        **PAGES,
+        **{f"page{n}": f":orphan:\n\n第{n}页\n=====\n\n正文{n}，重放窗口。\n" for n in range(9)},
+    }
+    changed = {
+        **pages,
+        "dns": PAGES["dns"].replace("名字污染", "域名污染"),
+        "page3": pages["page3"] + "\n又及。\n",
+    }
+    source = site(tmp_path / "source", pages)
+    before = make(source, tmp_path / "kept", builder=builder)
+    assert make(source, tmp_path / "parallel", ["-j", "2"], builder) == before
+    site(source, changed)
+    (source / "page8.rst").unlink()
+    after = make(source, tmp_path / "kept", builder=builder)
+    assert after == make(source, tmp_path / "clean", builder=builder)
+    assert after != before
+
+
+def test_pages_name_the_script_and_do_not_load_the_index(tmp_path: Path) -> None:
+    source = site(tmp_path / "source", PAGES)
+    make(source, tmp_path / "html")
+    page = (tmp_path / "html" / "index.html").read_text("utf-8")
+    assert "sphinxzh-search.js" in page
+    assert "sphinxzh-search.css" in page
+    assert "sphinxzh-search/index.js" not in page
