@@ -9,6 +9,7 @@ not passed over in silence.  On Debian as root the system packages that are miss
 otherwise the one line that installs them is printed and the tiers that need them are left out.
 """
 
+import ctypes
 import importlib.util
 import os
 import shlex
@@ -35,6 +36,8 @@ class Need:
     programs: tuple[str, ...] = ()  # any one of these on PATH
     tex_file: str = ""  # a file that TeX finds
     font: str = ""  # a font that fontconfig finds
+    library: str = ""  # a shared library that the linker finds
+    file: str = ""  # a file at its place
     right: Callable[[], bool] | None = None  # no package, but something that this user may do
 
     def is_met(self) -> bool:
@@ -45,6 +48,10 @@ class Need:
             return any(shutil.which(program) for program in self.programs)
         if self.tex_file:
             return _prints(["kpsewhich", self.tex_file])
+        if self.library:
+            return _loads(self.library)
+        if self.file:
+            return Path(self.file).exists()
         return _prints(["fc-list", self.font, "file"])
 
 
@@ -82,6 +89,7 @@ PEERS = (
     Need("wireguard-tools", programs=("wg",)),
     Need("wireguard-go", programs=("wireguard-go", "wireguard")),
     Need("nftables", programs=("nft",)),
+    Need("netbase", file="/etc/services"),  # names of ports and protocols, for wg and nft
 )
 RIGHTS = (
     Need("the right to open /dev/net/tun", right=may_open_tun),
@@ -178,7 +186,11 @@ TIERS = (
         "browser",
         "the site in a browser",
         (pytest("tests", "-m", "browser"),),
-        (Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")), CJK),
+        (
+            Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
+            Need("libatomic1", library="libatomic.so.1"),  # for the node that Playwright brings
+            CJK,
+        ),
     ),
     Tier(
         "pdf",
@@ -323,6 +335,14 @@ def say(message: str, status: int = 0) -> int:
     """Print a line to standard error; `status`, for the caller to return."""
     print(message, file=sys.stderr, flush=True)
     return status
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _prints(command: list[str]) -> bool:
