@@ -36,7 +36,7 @@ class Need:
     programs: tuple[str, ...] = ()  # any one of these on PATH
     tex_file: str = ""  # a file that TeX finds
     font: str = ""  # a font that fontconfig finds
-    library: str = ""  # a shared library that the linker finds
+    shared_object: str = ""  # a shared library that the linker finds
     file: str = ""  # a file at its place
     right: Callable[[], bool] | None = None  # no package, but something that this user may do
 
@@ -48,8 +48,8 @@ class Need:
             return any(shutil.which(program) for program in self.programs)
         if self.tex_file:
             return _prints(["kpsewhich", self.tex_file])
-        if self.library:
-            return _loads(self.library)
+        if self.shared_object:
+            return _loads(self.shared_object)
         if self.file:
             return Path(self.file).exists()
         return _prints(["fc-list", self.font, "file"])
@@ -188,7 +188,7 @@ TIERS = (
         (pytest("tests", "-m", "browser"),),
         (
             Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
-            Need("libatomic1", library="libatomic.so.1"),  # for the node that Playwright brings
+            Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
             CJK,
         ),
     ),
@@ -337,9 +337,9 @@ def say(message: str, status: int = 0) -> int:
     return status
 
 
-def _loads(library: str) -> bool:
+def _loads(name: str) -> bool:
     try:
-        ctypes.CDLL(library)
+        ctypes.CDLL(name)
     except OSError:
         return False
     return True

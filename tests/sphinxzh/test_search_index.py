@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sphinx.errors import ConfigError
 
+from sphinxzh.search import tokens, words
 from sphinxzh.search.collect import Text
 from sphinxzh.search.index import DIGITS, LEVELS, number, postings, weighted
 from sphinxzh.search.tokens import fold, parts, terms
@@ -177,3 +178,19 @@ def test_pages_name_the_script_and_do_not_load_the_index(tmp_path: Path) -> None
     assert "sphinxzh-search.js" in page
     assert "sphinxzh-search.css" in page
     assert "sphinxzh-search/index.js" not in page
+
+
+def test_without_the_extra_there_is_no_pinyin_and_a_character_is_only_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tables = (words._syllables, tokens.simplified, tokens._fold_one)
+    for name in ("opencc", "pypinyin"):
+        monkeypatch.setitem(sys.modules, name, None)
+    try:
+        for table in tables:
+            table.cache_clear()
+        assert words.readings("握手") == {}
+        assert tokens.fold("傳輸ＡＢ") == "傳輸ab"
+    finally:
+        for table in tables:
+            table.cache_clear()

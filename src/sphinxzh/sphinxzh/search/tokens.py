@@ -26,8 +26,10 @@ _DATA = re.compile(r"(?=.*\d)[0-9a-f]{12,}|\d{9,}")  # keys, hashes and the like
 @cache
 def simplified() -> dict[str, str]:
     """Traditional character to simplified character, from OpenCC, for the characters of the basic plane."""
-    from opencc import OpenCC
-
+    try:
+        from opencc import OpenCC
+    except ImportError:  # an extra: without it a character is only itself
+        return {}
     convert = OpenCC("t2s").convert
     table: dict[str, str] = {}
     for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000)):

@@ -66,7 +66,9 @@ def readings(characters: Iterable[str]) -> dict[str, list[str]]:
 
 @cache
 def _syllables(character: str) -> list[str]:
-    from pypinyin import Style, pinyin
-
+    try:
+        from pypinyin import Style, pinyin
+    except ImportError:  # an extra: without it nothing is typed as pinyin
+        return []
     found = pinyin(character, heteronym=True, style=Style.NORMAL, errors="ignore", v_to_u=False)
     return sorted({s for s in found[0] if s.isascii() and s.isalpha()}) if found else []
