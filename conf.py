@@ -24,7 +24,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
     "sphinxzh",
-    "svgpdf",
     "noise_drawings",
     "bytecards",
     "bytestrip",

@@ -6,8 +6,6 @@ through rsvg-convert.  A drawing is as wide as a phone, so that its text is not 
 """
 
 import hashlib
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -15,12 +13,13 @@ from xml.sax.saxutils import escape
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
 from sphinx.writers.text import TextTranslator
+
+from sphinxzh import svgpdf
 
 WIDTH = 390.0
 # How a drawing looks on paper; on the site static/drawings.css says it.
@@ -116,12 +115,9 @@ def visit_latex(self: LaTeXTranslator, node: drawing) -> NoReturn:
     made: Drawing = node["drawing"]
     target = Path(self.builder.outdir) / f"{made.name}.pdf"
     if not target.exists():
-        converter = shutil.which("rsvg-convert")
-        if converter is None:
-            raise ExtensionError("rsvg-convert is missing; Debian has it in the package librsvg2-bin")
         source = target.with_suffix(".svg")
         source.write_text(made.alone(), encoding="utf-8")
-        subprocess.run([converter, "-f", "pdf", "-o", target, source], check=True)
+        svgpdf.convert(source, target)
     self.body.append(rf"\noindent\sphinxincludegraphics{{{target.name}}}")
     raise nodes.SkipNode
 
