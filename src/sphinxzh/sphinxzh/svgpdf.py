@@ -17,7 +17,7 @@ PROGRAM = "rsvg-convert"
 
 
 def convert(source: str | PathLike[str], target: str | PathLike[str]) -> None:
-    """Write the PDF file `target` from the SVG file `source`.  Raises ExtensionError, which names `source`."""
+    """Write the PDF file `target` from the SVG file `source`; ExtensionError names `source` if it cannot."""
     if shutil.which(PROGRAM) is None:
         raise ExtensionError(f"{source}: {PROGRAM} is missing; Debian has it in the package librsvg2-bin.")
     command = [PROGRAM, "--format=pdf", "--output", target, source]
