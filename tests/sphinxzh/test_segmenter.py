@@ -63,6 +63,25 @@ def test_a_build_says_nothing_of_jieba_and_keeps_its_dictionary_beside_the_doctr
     assert list((chinese_site / ".doctrees").glob("jieba*.cache"))
 
 
+@pytest.mark.parametrize(("settings", "more"), [("", 0), ("html_search_options = {'dict': 'terms.txt'}", 7)])
+def test_jieba_has_its_own_dictionary_once_and_the_site_s_if_there_is_one(
+    settings: str, more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it counts in all is the sum of the words' counts."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "conf.py").write_text(f"language = 'zh_CN'\nextensions = ['sphinxzh']\n{settings}\n", "utf-8")
+    (source / "index.rst").write_text("首页\n====\n", "utf-8")
+    (tmp_path / "terms.txt").write_text("量子猫 7\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    code = (
+        "import jieba\nfrom sphinx.cmd.build import main\nassert main(['-q', 'source', 'html']) == 0\n"
+        "print(jieba.dt.total - sum(int(line.split()[1]) for line in jieba.get_dict_file()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{more}\n", "")
+
+
 def test_an_english_site_is_left_as_it_is(tmp_path: Path) -> None:
     page = "Title\n=====\n\nA line\nbreak.\n"
     plain = build_site(tmp_path / "plain", [], "en", page)
