@@ -63,23 +63,19 @@ def test_a_build_says_nothing_of_jieba_and_keeps_its_dictionary_beside_the_doctr
     assert list((chinese_site / ".doctrees").glob("jieba*.cache"))
 
 
-@pytest.mark.parametrize(("settings", "more"), [("", 0), ("html_search_options = {'dict': 'terms.txt'}", 7)])
-def test_jieba_has_its_own_dictionary_once_and_the_site_s_if_there_is_one(
-    settings: str, more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What it counts in all is the sum of the words' counts."""
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "conf.py").write_text(f"language = 'zh_CN'\nextensions = ['sphinxzh']\n{settings}\n", "utf-8")
-    (source / "index.rst").write_text("首页\n====\n", "utf-8")
-    (tmp_path / "terms.txt").write_text("量子猫 7\n", "utf-8")
-    monkeypatch.chdir(tmp_path)
+def test_the_stock_index_is_cut_as_without_us_and_the_dictionary_is_read_once(tmp_path: Path) -> None:
+    """Sphinx doubles the sum of the counts, and then these words are not cut into characters."""
+    page = "重放窗口与字段\n==============\n\n控制套接字。\n"
+    plain = build_site(tmp_path / "plain", [], page=page)
+    ours = build_site(tmp_path / "ours", ["sphinxzh.segmenter"], page=page)
+    assert (plain / "searchindex.js").read_bytes() == (ours / "searchindex.js").read_bytes()
     code = (
-        "import jieba\nfrom sphinx.cmd.build import main\nassert main(['-q', 'source', 'html']) == 0\n"
-        "print(jieba.dt.total - sum(int(line.split()[1]) for line in jieba.get_dict_file()))"
+        "from sphinxzh import segmenter\nsegmenter.load()\nimport sphinx.search.zh as zh\n"
+        "def read(path):\n    raise AssertionError(path)\nzh.jieba_load_userdict = read\n"
+        "from sphinx.cmd.build import main\nraise SystemExit(main(['-q', 'source', 'again']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == (f"{more}\n", "")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "ours", check=False)
+    assert done.returncode == 0
 
 
 def test_an_english_site_is_left_as_it_is(tmp_path: Path) -> None:
