@@ -14,7 +14,7 @@ from sphinx.util.docutils import docutils_namespace
 
 from sphinxzh.search import tokens, words
 from sphinxzh.search.collect import Text
-from sphinxzh.search.index import DIGITS, LEVELS, number, postings, weighted
+from sphinxzh.search.index import DIGITS, LEVELS, build, number, postings, weighted
 from sphinxzh.search.tokens import fold, parts, terms
 from sphinxzh.search.words import Words, readings, user_words
 
@@ -125,6 +125,14 @@ def test_a_character_is_read_in_every_way_it_has() -> None:
 def test_the_site_s_own_words_are_not_cut_apart() -> None:
     assert "量子猫" not in Words([]).of("量子猫在此")
     assert "量子猫" in Words(["量子猫"]).of("量子猫在此")
+
+
+def test_what_may_be_typed_as_pinyin_is_own_words_anywhere_and_whatever_is_a_title() -> None:
+    """醒茶 and 鸭屎香 are no words to jieba."""
+    texts = [Text("page", "", 1, "醒茶", "", "有一种香气像杏仁，名叫鸭屎香。")]
+    index = build(texts, {"page": "page.html"}, ["鸭屎香", "不在这里"])
+    assert index["words"].split() == ["鸭屎香"]
+    assert index["runs"].split() == ["醒茶"]
 
 
 def test_a_user_dictionary_is_a_list_or_a_file_of_jieba(tmp_path: Path) -> None:
