@@ -91,10 +91,9 @@ PEERS = (
     Need("nftables", programs=("nft",)),
     Need("netbase", file="/etc/services"),  # names of ports and protocols, for wg and nft
 )
-RIGHTS = (
-    Need("the right to open /dev/net/tun", right=may_open_tun),
-    Need("the right to make namespaces", right=may_make_namespaces),
-)
+NAMESPACES = Need("the right to make namespaces", right=may_make_namespaces)
+RIGHTS = (Need("the right to open /dev/net/tun", right=may_open_tun), NAMESPACES)
+MAKE = Need("make", programs=("make",))  # what sphinx-quickstart writes is a Makefile
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
 TEX = (
     Need("texlive-xetex", programs=("xelatex",)),
@@ -118,9 +117,9 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return python("coverage", "run", "-m", "pytest", "-q", *arguments)
 
 
-def checks(marker: str) -> tuple[str, ...]:
+def checks(marker: str, *folders: str) -> tuple[str, ...]:
     """The walkers of one kind, over what was built or measured."""
-    return python("pytest", "-q", "tests/docs", "-m", marker)
+    return python("pytest", "-q", "tests/docs", *folders, "-m", marker)
 
 
 def sphinx(builder: str) -> tuple[str, ...]:
@@ -173,7 +172,7 @@ TIERS = (
         "book",
         "the Python blocks and console sessions of the pages",
         (pytest("docs"),),
-        (IP, PING, UNSHARE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
+        (IP, PING, UNSHARE, MAKE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
     ),
     Tier(
         "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)
@@ -190,13 +189,17 @@ TIERS = (
             Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
             Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
             CJK,
+            IP,
+            UNSHARE,
+            MAKE,
+            NAMESPACES,
         ),
     ),
     Tier(
         "pdf",
         "the PDF, read back",
-        (sphinx("latexpdf"), checks("pdf")),
-        (*TEX, Need("poppler-utils", programs=("pdftotext",))),
+        (sphinx("latexpdf"), checks("pdf", "tests/sphinxzh")),
+        (*TEX, Need("poppler-utils", programs=("pdftotext",)), IP, UNSHARE, MAKE, NAMESPACES),
     ),
     Tier(
         "doctest",
