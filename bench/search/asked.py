@@ -90,7 +90,7 @@ def _least(rounds: list[dict[str, Any]]) -> Answers:
 
 
 def quality(queries: Sequence[Labelled], answers: Answers, names: dict[str, str]) -> dict[str, Any]:
-    """Recall@5 and MRR by section and by page, and each query's rank.
+    """Recall@5 and MRR by section and by page; recall of each kind of query; each query's rank.
 
     `names` gives the sections that addresses lead to.
     """
@@ -102,12 +102,16 @@ def quality(queries: Sequence[Labelled], answers: Answers, names: dict[str, str]
         wanted = {answer.partition("#")[0] for answer in query.answers}
         by_page.append(next((n for n, page in enumerate(pages, 1) if page in wanted and n <= LIMIT), 0))
     recall, mrr = figures(by_section)
+    kinds: dict[str, list[int]] = {}
+    for query, rank in zip(queries, by_section, strict=True):
+        kinds.setdefault(query.kind, []).append(rank)
     page_recall, page_mrr = figures(by_page)
     return {
         "recall": recall,
         "mrr": mrr,
         "page_recall": page_recall,
         "page_mrr": page_mrr,
+        "kinds": {kind: figures(ranks)[0] for kind, ranks in kinds.items()},
         "ranks": {query.query: rank for query, rank in zip(queries, by_section, strict=True)},
     }
 

@@ -126,7 +126,7 @@ def contestants(browser: Browser, book: Sequence[Any], asked: list[str]) -> dict
 
 
 def show(results: dict[str, Any]) -> None:
-    """The two tables."""
+    """The tables: all programs, then by kind of query, then the times of ours."""
     print(
         f"{'the search of the book':24} {'by section':^16} {'by page':^16} {'index':>10} {'ms a query':>17}"
     )
@@ -147,6 +147,10 @@ def show(results: dict[str, Any]) -> None:
         "BM25 runs in Python, the others in the browser.  Sphinx lists pages, and sections by their titles."
     )
     print("Into the bytes go terms and postings, with mkdocs-material also the text.")
+    kinds = next(iter(results["programs"].values()))["kinds"]
+    print(f"\n{'recall@5 by section':24}", *(f"{kind:>11}" for kind in kinds))
+    for name, row in results["programs"].items():
+        print(f"{name:24}", *(f"{recall:11.3f}" for recall in row.get("kinds", {}).values()))
     print(f"\n{'the search of sphinxzh':24} {'this book':>12} {'large text':>12}")
     for what, key, form in ROWS:
         cells = (format(row[key], form) if key in row else f"{'–':>12}" for row in results["times"].values())
