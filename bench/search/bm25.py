@@ -1,7 +1,7 @@
 """Plain BM25 over sections, in Python: the baselines that any search of Chinese must beat.
 
-`bigrams` takes every two neighbouring Han characters, and words of letters and digits.  `longest_match` takes
-jieba's words, and cuts the query by longest match over the words that stand in the text.
+`bigrams` takes every two neighbouring Han characters, and words of letters and digits.  The other baseline
+cuts the text by jieba, and the query by longest match over the words that stand in the text.
 """
 
 import math
@@ -9,11 +9,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-
-import jieba
+from importlib import import_module
 
 from bench.search.asked import LIMIT
-from bench.search.book import Section
+from bench.search.book import WORK, Section
+from sphinxzh import segmenter
 
 Cut = Callable[[str], list[str]]
 HAN = r"[\u3400-\u9fff]"
@@ -29,9 +29,16 @@ def bigrams(text: str) -> list[str]:
     return terms
 
 
-def words(text: str) -> list[str]:
-    """Cut by jieba."""
-    return [word for han, other in _pieces(text) for word in (jieba.lcut(han) if han else [other])]
+def by_jieba() -> Cut:
+    """Cuts into jieba's words."""
+    segmenter.load()
+    jieba = import_module("jieba")
+    jieba.dt.tmp_dir = str(WORK)  # for its cache
+
+    def cut(text: str) -> list[str]:
+        return [word for han, other in _pieces(text) for word in (jieba.lcut(han) if han else [other])]
+
+    return cut
 
 
 def longest_match(known: set[str]) -> Cut:

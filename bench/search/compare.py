@@ -12,7 +12,6 @@ from bench import UnavailableError
 from bench.search import bm25, large, peers, stock
 from bench.search.asked import Answers, in_browser, in_python, ours, quality, speed
 from bench.search.book import HTML, bodies, names, sections
-from sphinxzh import segmenter
 from tests.browsing import PROGRAMS, chromium, opened, served
 from tests.sphinxzh.asking import QUERIES, labelled
 
@@ -110,9 +109,9 @@ def contestants(browser: Browser, book: Sequence[Any], asked: list[str]) -> dict
         return in_python(bm25.search(book, bm25.bigrams, bm25.bigrams), asked), None
 
     def longest_match() -> Outcome:
-        segmenter.load()  # jieba, quietly
-        vocabulary = {word for section in book for word in bm25.words(f"{section.title} {section.text}")}
-        return in_python(bm25.search(book, bm25.words, bm25.longest_match(vocabulary)), asked), None
+        cut = bm25.by_jieba()
+        vocabulary = {word for section in book for word in cut(f"{section.title} {section.text}")}
+        return in_python(bm25.search(book, cut, bm25.longest_match(vocabulary)), asked), None
 
     return {
         "sphinxzh": sphinxzh,

@@ -6,12 +6,11 @@ finds several sections on a page, they count in the order of their own scores.
 
 import json
 import shutil
-import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from bench import UnavailableError
+from bench import UnavailableError, run
 from bench.search.book import ROOT, WORK
 from tools import venv
 
@@ -70,7 +69,7 @@ def pagefind(bodies: dict[str, str]) -> Path:
         head = f'<meta charset="utf-8"><title>{name}</title>'
         page = f'<!DOCTYPE html><html lang="zh-CN"><head>{head}</head><body>{body}</body></html>'
         _write(site / name, page)
-    _run("pagefind", "--site", str(site), "--keep-index-url", "--quiet")
+    run(environment(), "pagefind", "--site", site, "--keep-index-url", "--quiet")
     return site
 
 
@@ -86,7 +85,7 @@ def material(bodies: dict[str, str]) -> Path:
     _write(folder / "mkdocs.yml", json.dumps(settings))  # JSON is YAML too
     for name, body in bodies.items():
         _write(folder / "docs" / name.replace(".html", ".md"), body)
-    _run("mkdocs", "build", "--quiet", "--clean", "--config-file", str(folder / "mkdocs.yml"))
+    run(environment(), "mkdocs", "build", "--quiet", "--clean", "--config-file", folder / "mkdocs.yml")
     return folder / "site"
 
 
@@ -99,10 +98,3 @@ def _empty(name: str) -> Path:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
-
-
-def _run(module: str, *arguments: str) -> None:
-    command = [str(environment()), "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UnavailableError(f"{module} failed: {(done.stderr or done.stdout).strip().splitlines()[-1]}")

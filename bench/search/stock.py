@@ -5,10 +5,10 @@ It lists pages, and sections where a title matches; it is asked by the code of i
 
 import runpy
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from bench import run
 from bench.search.book import ROOT, WORK
 
 START = """async () => {
@@ -30,6 +30,6 @@ def build(name: str, *instead: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     trees, pages = folder / "doctrees", folder / "html"
     chosen = f"extensions={','.join([*others, *instead])}"
-    command = ["sphinx", "-b", "html", "-q", "-c", ".", "-d", str(trees), "-D", chosen, "docs", str(pages)]
-    subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, capture_output=True)
+    options = ("-b", "html", "-q", "-c", ROOT, "-d", trees, "-D", chosen)
+    run(sys.executable, "sphinx", *options, ROOT / "docs", pages)
     return pages
