@@ -9,7 +9,7 @@ class UnavailableError(Exception):
 
 
 def run(python: str | Path, module: str, *arguments: str | Path) -> None:
-    """Run a module of an environment's Python, silently; UnavailableError with its last line when it fails."""
+    """Run a module of an environment's Python; UnavailableError with its last line when it fails."""
     command = [str(python), "-m", module, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

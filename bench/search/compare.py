@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from bench import UnavailableError
 from bench.search import bm25, large, peers, stock
 from bench.search.asked import Answers, in_browser, in_python, ours, quality, speed
-from bench.search.book import HTML, bodies, names, sections
+from bench.search.book import HTML, Section, bodies, names, sections
 from tests.browsing import PROGRAMS, chromium, opened, served
 from tests.sphinxzh.asking import QUERIES, labelled
 
@@ -78,7 +78,9 @@ def measure(path: Path = QUERIES) -> dict[str, Any]:
     return {"queries": len(queries), "programs": programs, "times": times}
 
 
-def contestants(browser: Browser, book: Sequence[Any], asked: list[str]) -> dict[str, Callable[[], Outcome]]:
+def contestants(
+    browser: Browser, book: Sequence[Section], asked: list[str]
+) -> dict[str, Callable[[], Outcome]]:
     """How each program is made and asked."""
     pages = bodies(book)
 

@@ -1,12 +1,15 @@
 """What the comparison of searches rests on: the same sections for all, and a fair count."""
 
 import pytest
+from playwright.sync_api import Browser
 
 from bench import __main__ as command
 from bench.search import bm25, large
 from bench.search.asked import Answers, quality
-from bench.search.book import Section, bodies, names
-from tests.sphinxzh.asking import Labelled
+from bench.search.book import Section, bodies, names, sections
+from tests.browsing import opened, served
+from tests.docs.site import built
+from tests.sphinxzh.asking import Labelled, labelled, matches
 
 BOOK = [
     Section("a.html", ["top", "older"], 1, "隧道", "报文进入隧道。先加密！再发送", "<p>报文进入隧道</p>"),
@@ -56,6 +59,17 @@ def test_the_large_text_is_the_same_each_time_and_as_long_as_asked() -> None:
     assert 200 <= sum(len(text.body) for text in made) < 200 + 3 * 30
     whole = sorted("".join(section.text for section in BOOK))
     assert sorted("".join(text.body for text in made[:3])) == whole
+
+
+@pytest.mark.browser
+def test_every_label_names_a_section_of_the_built_pages(browser: Browser) -> None:
+    with opened(browser) as (page, troubles), served(built("html/index.html").parent) as address:
+        found = sections(page, address)
+    assert troubles.all() == []
+    assert all(section.title and section.anchors for section in found)
+    labels = {label for query in labelled() for label in query.answers}
+    said = [section.name for section in found]
+    assert {label for label in labels if not any(matches(name, label) for name in said)} == set()
 
 
 def test_an_unknown_part_is_named(
