@@ -24,6 +24,7 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -66,9 +67,9 @@ class Drawn:
     labels: list[str]
 
 
-def draw(source: str, cache: Path) -> Drawn:
+def draw(source: str, folder: Path) -> Drawn:
     """Draw a diagram, or take it from the cache; MermaidSyntaxError if Mermaid cannot read it."""
-    kept = cache / f"{_key(source)}.json"
+    kept = folder / f"{_key(source)}.json"
     if kept.exists():
         return Drawn(**json.loads(kept.read_text("utf-8")))
     from sphinxzh.mermaid.engine import engine  # only now: a second to start
@@ -77,18 +78,23 @@ def draw(source: str, cache: Path) -> Drawn:
     svg, told = engine().draw(source)
     svg = picture(svg, _NAME)
     drawn = Drawn(svg, told, text_of(svg))
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=cache, encoding="utf-8", delete=False) as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, encoding="utf-8", delete=False) as file:
         json.dump(vars(drawn), file, ensure_ascii=False)
     os.replace(file.name, kept)  # another process may draw the same: the file is whole at any time
     return drawn
 
 
 def _key(source: str) -> str:
-    """Changes with whatever the drawing depends on: the source, Mermaid, and this package."""
+    return hashlib.sha256(_drawn_by() + source.encode()).hexdigest()[:20]
+
+
+@cache
+def _drawn_by() -> bytes:
+    """Changes with what every drawing depends on: Mermaid, and this package."""
     ours = sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".py", ".js"))
-    parts = [source.encode(), version("mermaidx").encode(), *(path.read_bytes() for path in ours)]
-    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:20]
+    parts = [version("mermaidx").encode(), *(path.read_bytes() for path in ours)]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
 
 class Mermaid(SphinxDirective):
@@ -114,7 +120,7 @@ class Mermaid(SphinxDirective):
         except MermaidSyntaxError as fault:
             found = _LINE.search(str(fault))
             line = first + int(found[1]) - 1 if found else first
-            _logger.warning("Mermaid cannot read this diagram: %s", fault, location=(place, line))
+            _logger.warning("Mermaid cannot read this diagram: %s", fault, location=f"{place}:{line}")
             return [nodes.literal_block(source, source, language="text")]
         node = self._node(drawn, source)
         align = self.options.get("align", "center")
@@ -129,7 +135,7 @@ class Mermaid(SphinxDirective):
         return [figure, *messages]
 
     def _source(self) -> tuple[str, str, int]:
-        """The source, the document or file that it stands in, and the line at which it begins there."""
+        """The source, the file that it stands in, and the line at which it begins there."""
         if self.arguments and not self.content:
             relative, path = self.env.relfn2path(self.arguments[0])
             self.env.note_dependency(relative)
@@ -139,8 +145,8 @@ class Mermaid(SphinxDirective):
                 raise self.error(f"mermaid: cannot read {self.arguments[0]} as UTF-8: {error}") from None
         if self.arguments or not self.content:
             raise self.error("mermaid: write the diagram as the body, or name its file; one of the two.")
-        source, line = self.content.items[0]
-        return "\n".join(self.content), source, (line or 0) + 1
+        place, line = self.state_machine.get_source_and_line(self.content_offset + 1)
+        return "\n".join(self.content), place or self.env.docname, line or self.lineno
 
     def _node(self, drawn: Drawn, source: str) -> mermaid:
         said = words(drawn.told, drawn.labels, is_chinese(self.config.language), self.options.get("alt", ""))
@@ -159,8 +165,9 @@ class Mermaid(SphinxDirective):
 
 def visit_html(self: HTML5Translator, node: mermaid) -> NoReturn:
     """Inline SVG; in an e-book a picture, since its pages would have to declare what they contain."""
-    self.body.append(self.starttag(node, "div", "", **_box(node)))
-    if self.builder.name == "epub":
+    is_book = self.builder.name == "epub"
+    self.body.append(self.starttag(node, "div", "", **_box(node, not is_book)))
+    if is_book:
         path = _file(node, Path(self.builder.outdir) / self.builder.imagedir)
         address = f"{self.builder.imgpath or self.builder.imagedir}/{path.name}"
         self.body.append(f"<img src={quoteattr(address)} alt={quoteattr(node['words'].whole)} />")
@@ -197,10 +204,10 @@ class InWords(SphinxPostTransform):
                 node.replace_self(nodes.paragraph("", node["words"].whole))
 
 
-def _box(node: mermaid) -> dict[str, Any]:
+def _box(node: mermaid, scrolls: bool) -> dict[str, Any]:
     """The attributes of what a drawing scrolls in; a wide one can be scrolled by keyboard."""
     box = {"CLASS": "sphinxzh-mermaid"}
-    if node["width"] > HAND:
+    if scrolls and node["width"] > HAND:
         box |= {"tabindex": "0", "role": "group", "aria-label": node["words"].name}
     return box
 
@@ -243,4 +250,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_node(mermaid, html=(visit_html, None), latex=(visit_latex, None))
     app.add_post_transform(InWords)
     app.connect("builder-inited", add_style)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "version": "1",
+        "env_version": int.from_bytes(_drawn_by()[:4]),  # when it changes the documents are read anew
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -24,8 +24,17 @@ NAMES = "mermaid.initialize({theme: 'base'}); JSON.stringify(mermaid.mermaidAPI.
 # Labels are SVG text, not HTML in a <foreignObject>, which only browsers draw.
 CONFIG = {
     "htmlLabels": False,
-    "flowchart": {"htmlLabels": False, "wrappingWidth": 240},
-    "sequence": {"mirrorActors": False},
+    "flowchart": {"htmlLabels": False, "diagramPadding": 0, "subGraphTitleMargin": {"top": 6, "bottom": 6}},
+    # Close together, so that two or three participants are no wider than a phone.
+    "sequence": {
+        "mirrorActors": False,
+        "diagramMarginX": 0,
+        "diagramMarginY": 0,
+        "actorMargin": 24,
+        "width": 110,
+        "height": 44,
+        "wrapPadding": 6,
+    },
     "journey": {"textPlacement": "old"},
     "timeline": {"textPlacement": "old"},
     "deterministicIds": True,

@@ -45,6 +45,12 @@ ROLES = [
     (r"(?i)^background|edgeLabelBackground|labelBackground$|relationLabel|backgroundColor$", "back"),
     (r"(?i)colou?r|bkg|bg$|fill|background|odd|box|pie|peer|stateBkg", "box"),
 ]
+# Of a part of the theme that Mermaid's own list of variables does not name.
+PACKET = {
+    **dict.fromkeys(("startByteColor", "endByteColor", "labelColor", "titleColor"), "ink"),
+    "blockStrokeColor": "edge",
+    "blockFillColor": "box",
+}
 _NUMBER = {role: number for number, role in enumerate(LIGHT)}
 _SERIES = sum(role.startswith("series-") for role in LIGHT)
 _MARK = re.compile(r"#b1a7([0-9a-f]{2})\b|rgb\(177, ?167, ?(\d+)\)")
@@ -67,7 +73,7 @@ def role_of(name: str) -> str | None:
 
 def theme(variables: dict[str, Any]) -> dict[str, Any]:
     """The theme: every colour among Mermaid's variables is the mark of its role."""
-    ours: dict[str, Any] = {}
+    ours: dict[str, Any] = {"packet": {name: mark(role) for name, role in PACKET.items()}}
     for name, value in variables.items():
         if isinstance(value, dict):
             ours[name] = theme(value)

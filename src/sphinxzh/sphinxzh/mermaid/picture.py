@@ -15,9 +15,20 @@ import cssselect2
 import tinycss2
 from tinycss2.ast import Declaration, Node
 
+from sphinxzh.mermaid.palette import mark
+
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 FONTS = "Noto Sans CJK SC, Noto Sans SC, Source Han Sans SC, PingFang SC, Microsoft YaHei, sans-serif"
+# Colours that Mermaid sets whatever its theme; an author's own are in style attributes.
+FIXED = {
+    **dict.fromkeys(("white", "#fff", "#ffffff"), mark("back")),
+    **dict.fromkeys(("black", "#000", "#000000"), mark("ink")),
+    **dict.fromkeys(("#666", "#999"), mark("line")),
+    "#efefef": mark("box"),
+}
+# How far, in em, the base of Han text lies below the line of that name.
+BELOW = {"central": 0.35, "middle": 0.35, "hanging": 0.88, "text-before-edge": 0.88, "text-after-edge": -0.12}
 MARGIN = 4  # around the drawing, so that no outline is cut off
 # What CSS may say of a shape that an attribute may say too.  Fonts are not among them: there is one.
 _PRESENTATION = re.compile(
@@ -26,6 +37,7 @@ _PRESENTATION = re.compile(
 )
 _NEEDLESS = re.compile(r"class$|style$|font-family$|role$|name$|aria-|data-|xml:space$|look$|tabindex$")
 _REFERENCE = re.compile(r"url\([\"']?#([^)\"']+)[\"']?\)")
+_SIZE = re.compile(r"(-?[\d.]+)(px|em)?")
 _LONG_FRACTION = re.compile(r"-?\d+\.\d{3,}")
 _KEYWORDS = {"revert", "initial", "inherit", "unset"}  # of CSS; attributes do without
 
@@ -34,6 +46,7 @@ def picture(svg: str, name: str) -> str:
     """The SVG of Mermaid as a self-contained drawing; `name` is unique to it."""
     root = ET.fromstring(svg)  # noqa: S314  # written by Mermaid in this process
     _style(root)
+    _settle(root, 16.0, "")
     _name(root, name)
     _frame(root)
     for element in root.iter():
@@ -58,6 +71,9 @@ def _style(root: ET.Element) -> None:
     rules = _rules(sheet)
     for wrapped in cssselect2.ElementWrapper.from_xml_root(root).iter_subtree():
         element = wrapped.etree_element
+        for key in ("fill", "stroke"):
+            if element.get(key, "").lower() in FIXED:
+                element.set(key, FIXED[element.attrib[key].lower()])
         said = list(_declarations(element.get("style", "")))
         matched = [declarations for *_, declarations in rules.match(wrapped)]
         ordered = [*(declaration for group in matched for declaration in group), *said]
@@ -93,6 +109,24 @@ def _declarations(content: str | list[Node]) -> Iterator[Declaration]:
     for node in tinycss2.parse_blocks_contents(content, skip_comments=True, skip_whitespace=True):
         if node.type == "declaration":
             yield node
+
+
+# The base of the text
+
+
+def _settle(element: ET.Element, size: float, baseline: str) -> None:
+    """Say with numbers where text has its base, since programs differ in what they know of baselines."""
+    if found := _SIZE.fullmatch(element.get("font-size", "")):
+        size = float(found[1]) * (size if found[2] == "em" else 1)
+    baseline = element.attrib.pop("dominant-baseline", baseline)
+    element.attrib.pop("alignment-baseline", None)
+    lower = BELOW.get(baseline, 0.0) * size
+    placed = element.tag == _tag("text") or (element.tag == _tag("tspan") and "y" in element.attrib)
+    if lower and placed and (found := _SIZE.fullmatch(element.get("y", "0"))):
+        y = float(found[1]) * (size if found[2] == "em" else 1)
+        element.set("y", f"{y + lower:.2f}")
+    for child in element:
+        _settle(child, size, baseline)
 
 
 # Names and the frame

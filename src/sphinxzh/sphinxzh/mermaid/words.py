@@ -61,7 +61,7 @@ BOXES_OF_TEXT = ("class", "er", "requirement")
 
 @dataclass(frozen=True)
 class Words:
-    """The text alternative: a name, a description, which may be empty, and both for where there is only text."""
+    """The text alternative: a name, a description, which may be empty, and both in one."""
 
     name: str
     description: str
