@@ -112,7 +112,7 @@ class Mermaid(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The diagram; with a caption as a figure, which has a number and can be referred to."""
-        source, place, first = self._source()
+        source, place, first = self.source()
         from sphinxzh.mermaid.engine import MermaidSyntaxError
 
         try:
@@ -134,7 +134,7 @@ class Mermaid(SphinxDirective):
         self.add_name(figure)
         return [figure, *messages]
 
-    def _source(self) -> tuple[str, str, int]:
+    def source(self) -> tuple[str, str, int]:
         """The source, the file that it stands in, and the line at which it begins there."""
         if self.arguments and not self.content:
             relative, path = self.env.relfn2path(self.arguments[0])
