@@ -200,6 +200,13 @@ def test_what_cannot_be_drawn_is_a_warning_at_its_line(body: str, said: str, tmp
     assert "Traceback" not in done.stderr
 
 
+def test_the_line_is_right_in_myst_too(tmp_path: Path) -> None:
+    folder = site(tmp_path / "s", {}, "extensions += ['myst_parser']")
+    page = "# 首页\n\n```{mermaid}\n:alt: 好\n\nsequenceDiagram\n  甲->>乙: 好\n  甲 =>> 乙 坏\n```\n"
+    (folder / "index.md").write_text(page, "utf-8")
+    assert re.search(r"index\.md:8: .*Parse error on line 3", build(folder, tmp_path / "out").stderr)
+
+
 def test_the_source_of_a_diagram_that_cannot_be_drawn_is_shown(tmp_path: Path) -> None:
     wrong = site(tmp_path / "s", {"index": "首页\n====\n\n" + directive("graph LR\n 甲 --> --> 乙")})
     build(wrong, tmp_path / "out")

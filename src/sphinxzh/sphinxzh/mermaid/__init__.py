@@ -32,6 +32,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from docutils.statemachine import StateMachine
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -145,8 +146,11 @@ class Mermaid(SphinxDirective):
                 raise self.error(f"mermaid: cannot read {self.arguments[0]} as UTF-8: {error}") from None
         if self.arguments or not self.content:
             raise self.error("mermaid: write the diagram as the body, or name its file; one of the two.")
-        place, line = self.state_machine.get_source_and_line(self.content_offset + 1)
-        return "\n".join(self.content), place or self.env.docname, line or self.lineno
+        machine: object = self.state_machine
+        # docutils counts from the top, MyST from the fence
+        first = self.content_offset + 1 + (0 if isinstance(machine, StateMachine) else self.lineno)
+        place, line = self.state_machine.get_source_and_line(first)
+        return "\n".join(self.content), place or self.env.docname, line or first
 
     def _node(self, drawn: Drawn, source: str) -> mermaid:
         said = words(drawn.told, drawn.labels, is_chinese(self.config.language), self.options.get("alt", ""))

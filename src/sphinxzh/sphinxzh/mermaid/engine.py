@@ -24,7 +24,12 @@ NAMES = "mermaid.initialize({theme: 'base'}); JSON.stringify(mermaid.mermaidAPI.
 # Labels are SVG text, not HTML in a <foreignObject>, which only browsers draw.
 CONFIG = {
     "htmlLabels": False,
-    "flowchart": {"htmlLabels": False, "diagramPadding": 0, "subGraphTitleMargin": {"top": 6, "bottom": 6}},
+    "flowchart": {
+        "htmlLabels": False,
+        "diagramPadding": 0,
+        "wrappingWidth": 260,
+        "subGraphTitleMargin": {"top": 6, "bottom": 6},
+    },
     # Close together, so that two or three participants are no wider than a phone.
     "sequence": {
         "mirrorActors": False,
