@@ -177,41 +177,30 @@ def test_a_diagram_in_a_file_is_read_anew_when_the_file_changes(tmp_path: Path) 
     assert "新的" in page.read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (
-            directive("sequenceDiagram\n  甲->>乙: 好\n  甲 =>> 乙 坏"),
-            r"index\.rst:8: .*Parse error on line 3",
-        ),
-        (directive("不是图"), r"index\.rst:6: .*No diagram type detected"),
-        (".. mermaid::\n", r"index\.rst:4: .*write the diagram as the body, or name its file"),
-        (
-            ".. mermaid:: 甲.mmd\n\n   flowchart LR\n",
-            r"index\.rst:4: .*write the diagram as the body, or name",
-        ),
-        (".. mermaid:: 没有.mmd\n", r"index\.rst:4: .*cannot read 没有.mmd as UTF-8: .*No such file"),
-    ],
-)
-def test_what_cannot_be_drawn_is_a_warning_at_its_line(body: str, said: str, tmp_path: Path) -> None:
-    done = build(site(tmp_path / "s", {"index": "首页\n====\n\n" + body}), tmp_path / "out")
+FAULTS = {
+    "parse": (
+        directive("sequenceDiagram\n  甲->>乙: 好\n  甲 =>> 乙 坏"),
+        r"rst:10: .*Parse error on line 3",
+    ),
+    "kind": (directive("不是图"), r"rst:8: .*No diagram type detected"),
+    "empty": (".. mermaid::\n", r"rst:6: .*write the diagram as the body, or name its file"),
+    "both": (".. mermaid:: 甲.mmd\n\n   flowchart LR\n", r"rst:6: .*write the diagram as the body, or name"),
+    "lost": (".. mermaid:: 没有.mmd\n", r"rst:6: .*cannot read 没有.mmd as UTF-8: .*No such file"),
+}
+MYST = "# 图\n\n```{mermaid}\n:alt: 好\n\nsequenceDiagram\n  甲->>乙: 好\n  甲 =>> 乙 坏\n```\n"
+
+
+def test_what_cannot_be_drawn_is_a_warning_at_its_line_and_its_source_is_shown(tmp_path: Path) -> None:
+    pages = {name: f":orphan:\n\n图\n==\n\n{body}" for name, (body, _) in FAULTS.items()}
+    folder = site(tmp_path / "s", {"index": "首页\n====\n", **pages}, "extensions += ['myst_parser']")
+    (folder / "myst.md").write_text(f"---\norphan: true\n---\n{MYST}", "utf-8")
+    done = build(folder, tmp_path / "out")
     assert done.returncode == 1
-    assert re.search(said, done.stderr), done.stderr
+    for name, (_, said) in FAULTS.items():
+        assert re.search(rf"/{name}\.{said}", done.stderr), done.stderr
+    assert re.search(r"/myst\.md:11: .*Parse error on line 3", done.stderr), done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_line_is_right_in_myst_too(tmp_path: Path) -> None:
-    folder = site(tmp_path / "s", {}, "extensions += ['myst_parser']")
-    page = "# 首页\n\n```{mermaid}\n:alt: 好\n\nsequenceDiagram\n  甲->>乙: 好\n  甲 =>> 乙 坏\n```\n"
-    (folder / "index.md").write_text(page, "utf-8")
-    assert re.search(r"index\.md:8: .*Parse error on line 3", build(folder, tmp_path / "out").stderr)
-
-
-def test_the_source_of_a_diagram_that_cannot_be_drawn_is_shown(tmp_path: Path) -> None:
-    wrong = site(tmp_path / "s", {"index": "首页\n====\n\n" + directive("graph LR\n 甲 --> --> 乙")})
-    build(wrong, tmp_path / "out")
-    html = (tmp_path / "out" / "index.html").read_text("utf-8")
-    assert "甲 --&gt; --&gt; 乙" in html
+    assert "甲 =&gt;&gt; 乙 坏" in (tmp_path / "out" / "parse.html").read_text("utf-8")
 
 
 def test_without_mermaidx_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
