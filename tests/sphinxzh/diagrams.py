@@ -98,8 +98,10 @@ Done = subprocess.CompletedProcess[str]
 
 
 def build(source: Path, built: Path, *options: str, builder: str = "html") -> Done:
-    """Run Sphinx; a warning is an error.  Builds of one site share what they have read."""
-    trees = str(source.parent / f"{source.name}-doctrees")
+    """Run Sphinx; a warning is an error.  Builds of one site share what they have read, where Sphinx can."""
+    trees = str(
+        source.parent / (f"{source.name}-gettext" if builder == "gettext" else f"{source.name}-doctrees")
+    )
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-n", "-W", "--keep-going", "-q", "-d", trees]
     return subprocess.run(
         [*command, *options, str(source), str(built)], capture_output=True, text=True, check=False

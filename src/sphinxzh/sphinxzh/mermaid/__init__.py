@@ -127,7 +127,9 @@ class Mermaid(SphinxDirective):
         align = self.options.get("align", "center")
         if "caption" in self.options:
             text, messages = self.parse_inline(self.options["caption"], lineno=self.lineno)
-            figure: nodes.Element = nodes.figure("", node, nodes.caption("", "", *text), align=align)
+            caption = nodes.caption(self.options["caption"], "", *text)
+            self.set_source_info(caption)  # translators are only given what has a place
+            figure: nodes.Element = nodes.figure("", node, caption, align=align)
         else:
             figure, messages = node, []
             node["classes"].append(f"align-{align}")
