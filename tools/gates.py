@@ -195,7 +195,7 @@ TIERS = (
     Tier(
         "pdf",
         "the PDF, read back",
-        (sphinx("latexpdf"), checks("pdf")),
+        (sphinx("latexpdf"), pytest("tests", "-m", "pdf")),
         (*TEX, Need("poppler-utils", programs=("pdftotext",))),
     ),
     Tier(
