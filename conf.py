@@ -24,10 +24,12 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
     "sphinxzh",
+    "sphinxzh.mermaid",
     "noise_drawings",
     "bytecards",
     "bytestrip",
     "wireguard_drawings",
+    "timer_states",
 ]
 exclude_patterns = ["_ext", "**/_*"]
 nitpicky = True
