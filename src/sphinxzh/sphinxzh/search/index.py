@@ -7,11 +7,12 @@ where the field weights below multiply a term's count.  The part that depends on
 tf / (tf + k1 (1 - b + b length / average)), is computed here and kept as one of LEVELS steps; what depends
 on the query is left to the browser.
 
-A posting is the number (gap × LEVELS + step), where gap counts the sections skipped since the last posting,
-written in base 45, least digit first: digits 46–90 of DIGITS continue, 0–45 end.  A line of `han` is a
-character, its postings where it stands alone, and then each character that follows it somewhere, with `!`
-when the two are a word, and their postings.  A line of `latin` is the count of characters shared with the
-line before (a digit), the other characters, a space, postings.
+A posting is the number (gap × 2 LEVELS + step), where gap counts the sections skipped since the last
+posting, and step has LEVELS added when the term stands in the section's title.  It is written in base 45,
+least digit first: digits 46–90 of DIGITS continue, 0–45 end.  A line of `han` is a character, its postings
+where it stands alone, and then each character that follows it somewhere, with `!` when the two are a word, and
+their postings.  A line of `latin` is the count of characters shared with the line before (a digit), the other
+characters, a space, postings; the lines are in the order of UTF-16, which is that of JavaScript.
 """
 
 import json
@@ -50,13 +51,14 @@ def postings(found: dict[int, int]) -> str:
     """Sections and steps, in the order of the sections."""
     last, written = -1, ""
     for section, step in sorted(found.items()):
-        written += number((section - last - 1) * LEVELS + step)
+        written += number((section - last - 1) * 2 * LEVELS + step)
         last = section
     return written
 
 
 def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     """The step of each term in each section."""
+    titles = [set(terms(text.title)) for text in texts]
     counts: list[Counter[str]] = []
     for text in texts:
         count: Counter[str] = Counter()
@@ -70,7 +72,8 @@ def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     for section, (count, length) in enumerate(zip(counts, lengths, strict=True)):
         room = K1 * (1 - B + B * length / average)
         for term, times in count.items():
-            found.setdefault(term, {})[section] = min(LEVELS - 1, int(times / (times + room) * LEVELS))
+            step = min(LEVELS - 1, int(times / (times + room) * LEVELS))
+            found.setdefault(term, {})[section] = step + LEVELS * (term in titles[section])
     return found
 
 
@@ -89,7 +92,7 @@ def han_lines(found: dict[str, dict[int, int]], words: Iterable[str]) -> str:
 def latin_lines(found: dict[str, dict[int, int]]) -> str:
     """The other terms and their postings."""
     lines, before = [], ""
-    for term in sorted(term for term in found if not is_han(term)):
+    for term in sorted((term for term in found if not is_han(term)), key=lambda t: t.encode("utf-16-be")):
         shared = 0
         while shared < min(len(before), len(term)) and before[shared] == term[shared]:
             shared += 1
