@@ -11,12 +11,13 @@ QUERIES = Path(__file__).parent / "queries.toml"
 
 # What the reader would see, in the order shown: document # title.
 ASK = """async (queries) => {
-  const index = await sphinxzhSearch.load();
+  const { docs, docOf, titles } = await sphinxzhSearch.load();
   return queries.map((query) => {
     const began = performance.now();
     const { results, guess } = sphinxzhSearch.ask(query);
     const ms = performance.now() - began;
-    return { ms, guess, found: results.slice(0, 20).map(({ doc, title }) => `${index.docs[doc]}#${title}`) };
+    const found = results.slice(0, 20).map(({ section }) => `${docs[docOf[section]]}#${titles[section]}`);
+    return { ms, guess, found };
   });
 }"""
 

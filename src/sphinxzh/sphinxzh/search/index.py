@@ -18,6 +18,7 @@ characters, a space, postings; the lines are in the order of UTF-16, which is th
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
@@ -134,6 +135,7 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
     docs = list(dict.fromkeys(text.docname for text in texts))
     number_of = {docname: index for index, docname in enumerate(docs)}
     return {
+        "version": sha256(repr(texts).encode()).hexdigest()[:8],  # of the texts, for their addresses
         "levels": LEVELS,
         "docs": [urls[docname] for docname in docs],
         "sections": [[number_of[text.docname], text.depth, text.anchor, text.title] for text in texts],
