@@ -24,7 +24,7 @@ from typing import Any
 
 from sphinxzh.search.collect import Text
 from sphinxzh.search.tokens import fold, is_han, pieces, simplified, terms
-from sphinxzh.search.words import Words, readings
+from sphinxzh.search.words import ASKING, Words, readings
 
 WEIGHTS = {"title": 4, "terms": 3, "body": 1}
 K1, B = 1.2, 0.6
@@ -142,6 +142,7 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
         "han": han_lines(found, known),
         "latin": latin_lines(found),
         "words": " ".join(keys),
+        "asking": " ".join(sorted(ASKING)),
         "runs": " ".join(title_runs(texts, set(keys))),
         "fold": "".join(old + new for old, new in sorted(folds.items())),
         "readings": " ".join(s + "".join(c) for s, c in readings(characters | COMMON).items()),

@@ -6,12 +6,10 @@
 "use strict";
 
 (() => {
-  const { bigrams } = window.sphinxzhSearch;
   const BEAM = 24; // characters kept at each place of the letters
   const LONGEST_SYLLABLE = 6; // zhuang
-  const LINKED = 1;
-  const WORD = 2;
-  const APART = -2;
+  const WORD = 1; // in favour of two characters that are a word
+  const APART = Math.log(1e-4); // for two that the index never has side by side
 
   class Pinyin {
     constructor(index) {
@@ -65,13 +63,17 @@
 
     /** The words of the titles that are spelt so, the weightiest first. */
     _words(letters, step, limit) {
-      const found = [];
-      for (const words of [this.index.words, this.index.titleRuns])
-        for (const word of words) {
-          if (found.length === limit) return found;
-          if (this.spells(Array.from(word), letters, step)) found.push(word);
-        }
-      return found;
+      const found = new Set();
+      for (const first of this._beginnings(letters, step))
+        for (const word of this.index.spokenWith(first))
+          if (word.startsWith(first) && this.spells(Array.from(word), letters, step)) found.add(word);
+      return found.size ? this.index.spoken.filter((word) => found.has(word)).slice(0, limit) : [];
+    }
+
+    /** The characters that a word spelt so may begin with. */
+    _beginnings(letters, step) {
+      const fitting = [...this.charactersOf.keys()].filter((syllable) => step(syllable, letters, false).length);
+      return new Set(fitting.flatMap((syllable) => this.charactersOf.get(syllable)));
     }
 
     /** The words of two characters that are spelt so, the most frequent first. */
@@ -86,45 +88,56 @@
       return found.sort((a, b) => b[1] - a[1]).map(([word]) => word);
     }
 
-    /** The characters, each a neighbour of the next or the beginning of a new word, that fit best. */
+    /** The most likely characters for the letters; each must be a neighbour of the one before or after. */
     _run(letters) {
       const states = Array.from({ length: letters.length + 1 }, () => []); // by how many letters are read
-      states[0].push({ characters: [], score: 0, linked: true });
+      states[0].push({ characters: [], score: 0, isLinked: true });
       for (let at = 0; at < letters.length; at++) {
         states[at] = states[at].sort((a, b) => b.score - a.score).slice(0, BEAM);
         for (let length = 1; length <= LONGEST_SYLLABLE && at + length <= letters.length; length++)
           for (const character of this.charactersOf.get(letters.slice(at, at + length)) ?? [])
             keep(states[at + length], this._best(states[at], character));
       }
-      const [best] = states[letters.length].filter(({ linked }) => linked).sort((a, b) => b.score - a.score);
-      return best ? best.characters.join("") : null;
+      const [best] = states[letters.length].filter(({ isLinked }) => isLinked).sort((a, b) => b.score - a.score);
+      return best && this._isOfWords(best.characters) ? best.characters.join("") : null;
     }
 
-    /** The best way to go on with a character. */
+    /** Whether at least half of the characters belong to words: else the letters are no pinyin. */
+    _isOfWords(characters) {
+      const isWord = (i) => this.index.pair(characters[i], characters[i + 1])?.isWord === true;
+      const belonging = characters.filter((_, i) => isWord(i - 1) || isWord(i));
+      return belonging.length >= characters.length / 2;
+    }
+
+    /** The best way to go on with a character: log P(character | the one before), as the index counts them. */
     _best(states, character) {
       let best = null;
-      for (const { characters, score, linked } of states) {
-        const pair = characters.length ? this.index.followers(characters.at(-1)).get(character) : undefined;
-        if (!pair && !linked) continue; // a character must be a neighbour of one at least
-        const gain = pair ? (pair.isWord ? WORD : LINKED) + Math.log(1 + pair.list.length) / 8 : APART;
-        if (!best || score + gain > best.score)
-          best = { characters: [...characters, character], score: score + gain, linked: Boolean(pair) };
+      for (const { characters, score, isLinked } of states) {
+        const before = characters.at(-1);
+        const pair = before === undefined ? undefined : this.index.pair(before, character);
+        if (!pair && !isLinked) continue;
+        const gain = pair ? Math.log(pair.list.length / this.index.followers(before).size) : APART;
+        const total = score + Math.min(gain, 0) + (pair?.isWord ? WORD : 0);
+        if (!best || total > best.score)
+          best = { characters: [...characters, character], score: total, isLinked: Boolean(pair) };
       }
       return best;
     }
 
-    /** Words of the titles whose spelling differs from the letters by one slip. */
-    misspelt(letters, isSlip) {
-      return this.index.words
-        .filter((word) => this._spellings(word).some((spelling) => isSlip(spelling, letters)))
-        .slice(0, 3);
+    /** Words that one slip made into the letters. */
+    misspelt(slips) {
+      const whole = [...slips].filter((letters) => this._isWhole(letters));
+      const found = new Set(whole.flatMap((letters) => this._words(letters, inFull, 3)));
+      return this.index.words.filter((word) => found.has(word)).slice(0, 3);
     }
 
-    _spellings(word) {
-      let ways = [""];
-      for (const character of word)
-        ways = ways.flatMap((way) => this.syllables(character).map((syllable) => way + syllable)).slice(0, 8);
-      return ways;
+    /** Whether letters can be cut into syllables. */
+    _isWhole(letters) {
+      const ends = [true];
+      for (let end = 1; end <= letters.length; end++)
+        for (let start = Math.max(0, end - LONGEST_SYLLABLE); start < end && !ends[end]; start++)
+          ends[end] = ends[start] && this.charactersOf.has(letters.slice(start, end));
+      return ends[letters.length] === true;
     }
   }
 

@@ -11,7 +11,7 @@
   const BACKSLASH = 0x5c; // is not a digit
   const LAST = 45; // the greatest digit that ends a number; those above continue it
   const FOLLOWER = /([^\x21-\x7e])(!?)([\x23-\x7e]*)/gu;
-  const LIST = /!?([\x23-\x7e]*)/y;
+  const LIST = /(!?)([\x23-\x7e]*)/y;
 
   /** Sections in their order, the weight of a term in each (0 to 1), and whether it stands in the title. */
   class PostingList {
@@ -66,8 +66,9 @@
       this.version = data.version;
       this.count = data.sections.length;
       this.words = data.words.split(" ").filter(Boolean); // of titles and terms, the weightiest first
-      this.titleRuns = data.runs.split(" ").filter(Boolean);
       this.known = new Set(this.words);
+      this.asking = new Set(data.asking.split(" "));
+      this.spoken = [...this.words, ...data.runs.split(" ").filter(Boolean)]; // what may be typed as pinyin
       this.readings = data.readings;
       this.han = data.han;
       this.rows = new Map(data.han.split("\n").map((line) => [String.fromCodePoint(line.codePointAt(0) ?? 0), line]));
@@ -127,38 +128,40 @@
       return parsed;
     }
 
-    /** The first characters of the words of two that end in a character. */
-    wordsEndingIn(second) {
-      const found = [];
-      const mark = `${second}!`;
-      for (let at = this.han.indexOf(mark); at >= 0; at = this.han.indexOf(mark, at + 1))
-        found.push(String.fromCodePoint(this.han.codePointAt(this.han.lastIndexOf("\n", at) + 1)));
-      return found;
-    }
-
-    /** The words of the titles that have a character in them. */
-    wordsWith(character) {
-      if (!this.byCharacter) {
-        this.byCharacter = new Map();
-        for (const word of this.words)
-          for (const one of new Set(word)) {
-            if (!this.byCharacter.has(one)) this.byCharacter.set(one, []);
-            this.byCharacter.get(one).push(word);
-          }
-      }
-      return this.byCharacter.get(character) ?? [];
+    /** What the index has of two neighbours, { isWord, list } or undefined; the row need not be taken apart. */
+    pair(first, second) {
+      const row = this.rows.get(first);
+      if (typeof row !== "string") return row?.get(second);
+      const at = row.indexOf(second, first.length);
+      if (at < 0) return undefined;
+      LIST.lastIndex = at + second.length;
+      const [, mark, list] = LIST.exec(row);
+      return { isWord: mark === "!", list };
     }
 
     /** Whether two characters are neighbours anywhere. */
     adjoin(first, second) {
-      return first !== undefined && second !== undefined && this.followers(first).has(second);
+      return first !== undefined && second !== undefined && this.pair(first, second) !== undefined;
     }
 
     /** Whether the index counts a run as a word. */
     isWord(run) {
       if (this.known.has(run)) return true;
       const [first, second, third] = run;
-      return third === undefined && this.followers(first).get(second)?.isWord === true;
+      return third === undefined && second !== undefined && this.pair(first, second)?.isWord === true;
+    }
+
+    /** The words and runs of the titles that have a character in them, the weightiest first. */
+    spokenWith(character) {
+      if (!this.byCharacter) {
+        this.byCharacter = new Map();
+        for (const word of this.spoken)
+          for (const one of new Set(word)) {
+            if (!this.byCharacter.has(one)) this.byCharacter.set(one, []);
+            this.byCharacter.get(one).push(word);
+          }
+      }
+      return this.byCharacter.get(character) ?? [];
     }
 
     /** The place of the first word of letters that is not before this one. */
@@ -199,7 +202,7 @@
       const characters = Array.from(term);
       if (characters.length === 1) return this._anywhere(term);
       return bigrams(characters)
-        .map(([first, second]) => this._decoded(this.followers(first).get(second)?.list ?? ""))
+        .map(([first, second]) => this._decoded(this.pair(first, second)?.list ?? ""))
         .reduce(intersection);
     }
 
@@ -208,7 +211,7 @@
       const lists = [...this.followers(character).values()].map(({ list }) => list);
       for (let at = this.han.indexOf(character); at >= 0; at = this.han.indexOf(character, at + 1)) {
         LIST.lastIndex = at + character.length;
-        lists.push(LIST.exec(this.han)[1]);
+        lists.push(LIST.exec(this.han)[2]);
       }
       return union(lists.map((list) => this._decoded(list)), this.count);
     }

@@ -9,16 +9,8 @@
 (() => {
   const { fold, pieces, isHan, bigrams, parts } = window.sphinxzhSearch;
   const LONGEST_WORD = 12;
+  const LOOSE = 0.8; // factor of two characters side by side that are no word
   const ALONE = 0.3; // factor of a character that stands for a word the index does not have
-  // Words that only ask, and particles: they say what kind of answer is wanted, not what about.
-  const ASKING = new Set(
-    (
-      "如何 怎么 怎么样 怎么办 怎么回事 怎样 怎样才 为什么 为何 什么 什么是 什么样 什么时候 哪里 哪些 哪个 哪几个 哪 谁 几 多少 是否 能否 能不能 " +
-      "可不可以 可以 会不会 有没有 是不是 要不要 应该 是什么 到底 究竟 一下 请问 的 了 吗 呢 吧 啊 么 是 在 和 与 或 把 被 也 还 很 我 你 它 他 们 " +
-      "这 那 这个 那个 这些 那些 " +
-      "how what why when where which who is are was the an of to in on and or for with do does can it this that"
-    ).split(" "),
-  );
   const ENDINGS = [
     [/ies$/, "y"],
     [/es$/, ""],
@@ -82,14 +74,14 @@
     /** When a query does nothing but ask, that is what it is about. */
     _addAsking(piece, asked) {
       if (isHan(piece)) this._addTopic(piece, asked);
-      else if (ASKING.has(piece) && this.index.hasLatin(piece)) asked.needs.push([[piece, 1]]);
+      else if (this.index.asking.has(piece) && this.index.hasLatin(piece)) asked.needs.push([[piece, 1]]);
     }
 
     /** The parts of a run between the words that only ask. */
     _topics(run) {
       const topics = [""];
       for (const word of this.cut(run)) {
-        if (ASKING.has(word)) topics.push("");
+        if (this.index.asking.has(word)) topics.push("");
         else topics[topics.length - 1] += word;
       }
       return topics.filter(Boolean);
@@ -111,8 +103,8 @@
       const long = words.filter((word) => Array.from(word).length > 1);
       for (const word of long) asked.needs.push(this._wordNeed(word));
       const characters = Array.from(topic);
-      const pairs = long.length ? [] : bigrams(characters).filter((pair) => this.index.postings(pair).length);
-      for (const pair of pairs) asked.needs.push([[pair, 1]]);
+      for (const pair of loosePairs(words))
+        if (this.index.postings(pair).length) asked.needs.push([[pair, long.length ? LOOSE : 1]]);
       for (const place of this.speller.strangers(characters))
         asked.needs.push([[characters[place], characters.length === 1 ? 1 : ALONE]]);
       for (let from = 0; from < words.length; from++)
@@ -127,10 +119,10 @@
 
     /** Cut a run into the index's words: the fewest pieces win, a character outside a word counts as two. */
     cut(run) {
-      const isWord = (word) => ASKING.has(word) || this.index.isWord(word);
+      const { index } = this;
       const cost = (word, size) => {
-        if (size === 1) return ASKING.has(word) ? 1.5 : 2;
-        return isWord(word) ? 1 : Infinity;
+        if (size === 1) return index.asking.has(word) ? 1.5 : 2;
+        return index.asking.has(word) || index.isWord(word) ? 1 : Infinity;
       };
       return fewest(Array.from(run), LONGEST_WORD, cost).pieces;
     }
@@ -139,7 +131,7 @@
 
     _readLetters(piece, asked) {
       const [word, ...inner] = parts(piece);
-      if (!word || ASKING.has(word)) return;
+      if (!word || this.index.asking.has(word)) return;
       const needs =
         this._known(word) ?? this._asPinyin(word, asked) ?? this._begun(word) ?? this._composed(word, inner);
       asked.needs.push(...(needs ?? this._guessed(word, inner, asked)));
@@ -192,6 +184,12 @@
       asked.guess += near[0];
       return [near.map((term, rank) => [term, 1 / (1 + rank)])];
     }
+  }
+
+  /** The bigrams of characters that the cut has left side by side, outside any word. */
+  function loosePairs(words) {
+    const isOne = (word) => Array.from(word).length === 1;
+    return words.slice(1).flatMap((word, i) => (isOne(word) && isOne(words[i]) ? [words[i] + word] : []));
   }
 
   Object.assign(window.sphinxzhSearch, { Reader });

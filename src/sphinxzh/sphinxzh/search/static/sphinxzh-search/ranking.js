@@ -9,10 +9,10 @@
 (() => {
   const { fold, bigrams, Index, Pinyin, Speller, Reader } = window.sphinxzhSearch;
   const WEIGHTS = {
-    title: 1, // a term in the title, on top of its BM25
+    title: 0.3, // a term in the title, on top of its BM25
     around: 0.25, // a term in the title of a section around
     aroundMeets: 0.8, // how far that meets the need
-    bond: 0.25, // a bigram between two words of the query
+    bond: 0.5, // a bigram between two words of the query
     uncovered: 0.15, // what is left of the score of a section that meets nothing
     like: 0.3, // a title like the query
     within: 0.3, // a title that has the query in it

@@ -9,20 +9,6 @@
   const LONGEST = 24; // of a run that is looked into
   const LONGEST_WORD = 8;
 
-  /** Whether two strings differ by one character: another, one more, one less, or two exchanged. */
-  function isSlip(one, other) {
-    if (one === other || Math.abs(one.length - other.length) > 1) return false;
-    let head = 0;
-    const shorter = Math.min(one.length, other.length);
-    while (head < shorter && one[head] === other[head]) head++;
-    let tail = 0;
-    while (tail < shorter - head && one.at(-1 - tail) === other.at(-1 - tail)) tail++;
-    const here = one.slice(head, one.length - tail);
-    const there = other.slice(head, other.length - tail);
-    if (here.length < 2 && there.length < 2) return true;
-    return here.length === 2 && here === there[1] + there[0];
-  }
-
   /** Every string that a slip makes of a word of letters. */
   function slips(word) {
     const found = new Set();
@@ -53,7 +39,7 @@
         .filter((term) => term.length > 2 && /\D/.test(term) && this.index.hasLatin(term))
         .sort((a, b) => spread(b) - spread(a));
       if (found.length || !/^[a-z]{4,}$/.test(word)) return found.slice(0, 3);
-      return this.pinyin.misspelt(word, isSlip);
+      return this.pinyin.misspelt(slips(word));
     }
 
     /** The places of characters that the index has beside neither of their neighbours. */
@@ -81,24 +67,26 @@
 
     /** Runs that differ at a place: another character there, two exchanged, one too many or too few. */
     *_corrections(characters, place) {
+      const { index } = this;
+      const here = characters[place];
       const [before, after] = [characters.slice(0, place), characters.slice(place + 1)];
-      for (const other of this._substitutes(characters[place], before.at(-1), after[0]))
-        yield [...before, other, ...after];
-      if (after.length) yield [...before, after[0], characters[place], ...after.slice(1)];
+      for (const other of this._substitutes(here, before.at(-1), after[0])) yield [...before, other, ...after];
+      if (after.length) yield [...before, after[0], here, ...after.slice(1)];
       if (characters.length > 2) yield [...before, ...after];
-      for (const [missing] of this.index.followers(characters[place]))
-        if (this.index.adjoin(missing, after[0])) yield [...before, characters[place], missing, ...after];
+      for (const word of index.spokenWith(here)) {
+        const at = word.indexOf(here);
+        if (after.length && word[at + 2] === after[0]) yield [...before, here, word[at + 1], ...after];
+      }
     }
 
-    /** Characters that sound like one, or that make a word with one of its neighbours. */
+    /** Characters that sound like one, or that stand beside its neighbours in a word. */
     _substitutes(character, before, after) {
       const { index, pinyin } = this;
       const alike = pinyin.syllables(character).flatMap((syllable) => pinyin.charactersOf.get(syllable));
       const found = new Set(alike.filter((one) => index.adjoin(before, one) || index.adjoin(one, after)));
       if (before) for (const [second, { isWord }] of index.followers(before)) if (isWord) found.add(second);
-      if (after) for (const first of index.wordsEndingIn(after)) found.add(first);
-      for (const word of index.wordsWith(before)) found.add(word[word.indexOf(before) + 1]);
-      for (const word of index.wordsWith(after)) found.add(word[word.indexOf(after) - 1]);
+      for (const word of index.spokenWith(before)) found.add(word[word.indexOf(before) + 1]);
+      for (const word of index.spokenWith(after)) found.add(word[word.indexOf(after) - 1]);
       found.delete(undefined);
       found.delete(character);
       return found;

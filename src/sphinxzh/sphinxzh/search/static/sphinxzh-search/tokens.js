@@ -11,6 +11,9 @@
   const IS_HAN = new RegExp(`^[${HAN}]`, "u");
   const PART = /[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|(?:(?![A-Za-z])\p{L})+|\p{N}+/gu;
 
+  const LONGEST = 40;
+  const DATA = /^((?=.*\p{Nd})[0-9a-f]{12,}|\p{Nd}{9,})$/u;
+
   const simplified = new Map(); // traditional character → simplified one
   const folded = new Map(); // character → what it was folded to
 
@@ -50,9 +53,10 @@
     return found;
   }
 
-  /** A word of letters as it is indexed, and its parts if it has several. */
+  /** The terms of a word: itself, and its parts if there are several.  Nothing for keys and other data. */
   function parts(word) {
     const whole = fold(word).replace(/^_+|_+$/g, "");
+    if (!whole || Array.from(whole).length > LONGEST || DATA.test(whole)) return [];
     const found = [...(word.normalize("NFKC").match(PART) ?? []).map(fold), ...whole.split("_")];
     return [...new Set([whole, ...found.filter((part) => Array.from(part).length > 1)])];
   }

@@ -6,7 +6,7 @@ import pytest
 import sphinx
 from playwright.sync_api import Browser
 
-from sphinxzh.stemmer import mended, mended_language
+from sphinxzh.searchpage import mended, search_language
 from tests.browsing import opened, served
 
 AT_FAULT = (9, 0) <= sphinx.version_info < (9, 1, 1)
