@@ -1,13 +1,15 @@
-"""The stock search page of a Chinese site answers."""
+"""The stock search page of a Chinese site answers, also to queries of several words."""
 
 from pathlib import Path
 
 import pytest
 import sphinx
 from playwright.sync_api import Browser
+from sphinx.search.zh import SearchChinese
 
 from sphinxzh.searchpage import mended, search_language
 from tests.browsing import opened, served
+from tests.sphinxzh.conftest import build_site
 
 AT_FAULT = (9, 0) <= sphinx.version_info < (9, 1, 1)
 RIGHT = "var EnglishStemmer=function(){};\nwindow.Stemmer = EnglishStemmer;"
@@ -23,8 +25,13 @@ def test_code_that_is_in_order_is_left_alone() -> None:
     assert mended("var Stemmer = function() {};", "english-stemmer.js") is None
 
 
-def test_sphinx_is_mended_where_it_is_at_fault_and_only_there() -> None:
-    assert (mended_language() is not None) is AT_FAULT
+def test_the_stemmer_is_mended_where_it_is_at_fault_and_only_there() -> None:
+    assert (search_language().js_stemmer_code != SearchChinese.js_stemmer_code) is AT_FAULT
+
+
+def test_the_stock_index_keeps_its_bytes(tmp_path: Path, stock_site: Path) -> None:
+    mended_site = build_site(tmp_path, ["sphinxzh.searchpage"])
+    assert (mended_site / "searchindex.js").read_bytes() == (stock_site / "searchindex.js").read_bytes()
 
 
 def test_the_page_names_a_stemmer_that_it_defines(chinese_site: Path, stock_site: Path) -> None:
@@ -33,26 +40,56 @@ def test_the_page_names_a_stemmer_that_it_defines(chinese_site: Path, stock_site
     assert "ChineseStemmer" not in (chinese_site / data).read_text("utf-8")
 
 
+# As a reader types them: one word, several glued together, a question, mixed with letters, with a character that
+# no word of the page takes in.
+QUERIES = [
+    *("握手", "handshake", "Handshakes", "authenticate", "窗口"),
+    *("重放窗口", "握手与重放窗口", "握手传输数据", "为什么要先握手？", "怎么传输数据", "UDP传输", "用udp传输", "握手 窗口"),
+]
+FOUND = "#search-results ul.search li"
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize("query", ["握手", "handshake", "Handshakes", "authenticate", "窗口"])
-def test_a_query_on_the_stock_search_page_finds_its_page(
-    query: str, browser: Browser, chinese_site: Path
-) -> None:
+def test_queries_on_the_stock_search_page_find_their_page(browser: Browser, chinese_site: Path) -> None:
     with served(chinese_site) as address, opened(browser) as (page, troubles):
-        page.goto(f"{address}/search.html?q={query}")
-        page.wait_for_selector("#search-results ul.search li")
-        assert "隧道" in page.inner_text("#search-results")
+        for query in QUERIES:
+            page.goto(f"{address}/search.html?q={query}")
+            page.wait_for_selector(FOUND)
+            assert "隧道" in page.inner_text("#search-results"), query
         page.wait_for_load_state("networkidle")
         assert troubles.all() == []
 
 
 @pytest.mark.browser
-def test_a_query_works_from_a_folder_too(browser: Browser, chinese_site: Path) -> None:
+def test_queries_work_from_a_folder_too(browser: Browser, chinese_site: Path) -> None:
     with opened(browser) as (page, troubles):
-        page.goto(f"{(chinese_site / 'search.html').as_uri()}?q=handshake")
-        page.wait_for_selector("#search-results ul.search li")
+        for query in ("handshake", "重放窗口", "怎么传输数据"):
+            page.goto(f"{(chinese_site / 'search.html').as_uri()}?q={query}")
+            page.wait_for_selector(FOUND)
         # Sphinx's page then fetches the page that it found, for a summary, which a folder does not allow.
         assert {error for error in troubles.thrown if error != "Failed to fetch"} == set()
+
+
+@pytest.mark.browser
+def test_a_query_is_cut_into_the_fewest_words_of_the_page_s_index(browser: Browser, chinese_site: Path) -> None:
+    with served(chinese_site) as address, opened(browser) as (page, _):
+        page.goto(f"{address}/search.html?q=窗口")
+        page.wait_for_selector(FOUND)
+        cut = {query: page.evaluate("query => splitQuery(query)", query) for query in CUT}
+        assert cut == CUT
+
+
+CUT = {
+    "重放窗口": ["重放", "窗口"],
+    "计算机处理": ["计算机", "处理"],
+    "DNS传输UDP": ["DNS", "传输", "UDP"],
+    "握手吗": ["握手"],
+    "用UDP": ["UDP"],
+    "为什么握手": ["为什么", "握手"],
+    "鸵鸟": ["鸵鸟"],
+    "handshake_init now": ["handshake_init", "now"],
+    "，。": [],
+}
 
 
 @pytest.mark.browser

@@ -2,10 +2,13 @@
  * the fewest words of the page's index that make it up; characters outside any word are left out, since the index
  * has words of two and more characters only, unless nothing would be left. */
 var splitQuery = (query) => {
+  const PIECE = /\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{Letter}\p{Number}_\p{Emoji_Presentation}])+/gu;
+  const IS_HAN = /^\p{Script=Han}/u;
   const LONGEST = 12;
   const { terms, titleterms } = Search._index;
   const isTerm = (word) => Object.hasOwn(terms, word) || Object.hasOwn(titleterms, word) || stopwords.has(word);
 
+  /** The words of a run: skipping a character costs as much as two words. */
   const words = (run) => {
     const characters = Array.from(run);
     const best = [{ cost: 0, found: [] }];
@@ -17,10 +20,10 @@ var splitQuery = (query) => {
           best[end] = { cost: best[start].cost + 1, found: [...best[start].found, word] };
       }
     }
-    const { found } = best[characters.length];
-    return found.length ? found : [run];
+    return best[characters.length].found;
   };
 
-  return (query.match(/\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{Letter}\p{Number}_\p{Emoji_Presentation}])+/gu) ?? [])
-    .flatMap((piece) => (/^\p{Script=Han}/u.test(piece) ? words(piece) : [piece]));
+  const pieces = query.match(PIECE) ?? [];
+  const found = pieces.flatMap((piece) => (IS_HAN.test(piece) ? words(piece) : [piece]));
+  return found.length ? found : pieces;
 };
