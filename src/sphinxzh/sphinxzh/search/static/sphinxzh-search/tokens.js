@@ -9,7 +9,7 @@
     "\\u3005-\\u3007\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uac00-\\ud7af\\uf900-\\ufaff\\u{20000}-\\u{3ffff}";
   const PIECE = new RegExp(`[${HAN}]+|(?:(?![${HAN}])[\\p{L}\\p{N}_])+`, "gu");
   const IS_HAN = new RegExp(`^[${HAN}]`, "u");
-  const PART = /[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|(?:(?![A-Za-z])\p{L})+|\p{N}+/gu;
+  const PART = /[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|(?:(?![A-Za-z\p{Nd}])[\p{L}\p{N}])+|\p{Nd}+/gu;
 
   const LONGEST = 40;
   const DATA = /^((?=.*\p{Nd})[0-9a-f]{12,}|\p{Nd}{9,})$/u;
