@@ -16,6 +16,7 @@ characters, a space, postings; the lines are in the order of UTF-16, which is th
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
@@ -23,10 +24,10 @@ from itertools import groupby
 from typing import Any
 
 from sphinxzh.search.collect import Text
-from sphinxzh.search.tokens import fold, is_han, pieces, simplified, terms
+from sphinxzh.search.tokens import HAN, fold, is_han, pieces, simplified, terms
 from sphinxzh.search.words import ASKING, Words, readings
 
-WEIGHTS = {"title": 4, "terms": 3, "body": 1}
+WEIGHTS = {"title": 4, "terms": 3, "glossed": 2, "body": 1}
 K1, B = 1.2, 0.6
 LEVELS = 12
 # The 3755 common characters of GB 2312, level 1: a reader may type one that the site does not have, for one
@@ -36,6 +37,7 @@ COMMON = set(
         "gb2312", "ignore"
     )
 )
+_GLOSS = re.compile(rf"([{HAN}]{{2,6}}) ?[（(]([A-Za-z][A-Za-z -]{{1,40}})[）)]")
 DIGITS = "".join(chr(code) for code in range(0x23, 0x7F) if chr(code) != "\\")
 
 
@@ -57,15 +59,25 @@ def postings(found: dict[int, int]) -> str:
     return written
 
 
+def glossed(body: str) -> str:
+    """The words that a text gives in two languages, as Chinese books do where they explain a term.
+
+    >>> glossed("它吸收每一个秘密，叫链式密钥（chaining key），见下文（RFC 5869）。")
+    '叫链式密钥 chaining key'
+    """
+    return " ".join(word for both in _GLOSS.findall(body) for word in both)
+
+
 def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     """The step of each term in each section."""
     titles = [set(terms(text.title)) for text in texts]
     counts: list[Counter[str]] = []
     for text in texts:
         count: Counter[str] = Counter()
-        for name, weight in WEIGHTS.items():
-            for term, times in Counter(terms(getattr(text, name))).items():
-                count[term] += weight * times
+        fields = {"title": text.title, "terms": text.terms, "glossed": glossed(text.body), "body": text.body}
+        for name, said in fields.items():
+            for term, times in Counter(terms(said)).items():
+                count[term] += WEIGHTS[name] * times
         counts.append(count)
     lengths = [sum(count.values()) for count in counts]
     average = sum(lengths) / max(1, len(lengths)) or 1.0

@@ -51,14 +51,17 @@
       if (!/^[a-z]{2,}$/.test(letters) || !this.charactersOf.size) return null;
       const choices = this._words(letters, inFull, 4).concat(this._pairs(letters));
       if (choices.length) return { choices: [...new Set(choices)].slice(0, 4) };
-      if (letters.length <= 6) {
-        const short = this._words(letters, byInitials, 3);
-        if (short.length) return { choices: short };
-      }
+      const short = this.abbreviated(letters);
+      if (short.length) return { choices: short };
       const run = this._run(letters);
       if (run) return { run };
       const begun = letters.length > 2 ? this._words(letters, unfinished, 3) : [];
       return begun.length ? { choices: begun } : null;
+    }
+
+    /** The words of the titles with these initials. */
+    abbreviated(letters) {
+      return /^[a-z]{2,6}$/.test(letters) ? this._words(letters, byInitials, 3) : [];
     }
 
     /** The words of the titles that are spelt so, the weightiest first. */

@@ -8,7 +8,10 @@
 
 (() => {
   const { fold, pieces, isHan, bigrams, parts } = window.sphinxzhSearch;
+  const LONGEST_QUERY = 200;
   const LONGEST_WORD = 12;
+  const COMPOUND = 4; // characters of a word that is looked into
+  const INNER = 0.3; // factor of a word inside it
   const LOOSE = 0.8; // factor of two characters side by side that are no word
   const ALONE = 0.3; // factor of a character that stands for a word the index does not have
   const ENDINGS = [
@@ -41,7 +44,7 @@
 
     /** A query as needs, bonds, what to mark, and what was guessed or meant by pinyin. */
     read(text) {
-      const plain = text.normalize("NFKC").replace(/([a-z])['’]([a-z])/gi, "$1$2");
+      const plain = text.slice(0, LONGEST_QUERY).normalize("NFKC").replace(/([a-z])['’]([a-z])/gi, "$1$2");
       const asked = { text: fold(plain.trim()), needs: [], bonds: [], marks: new Set(), guess: "", meant: "" };
       const found = this._joined(pieces(plain));
       this.isSingle = found.length === 1;
@@ -101,7 +104,7 @@
     _addTopic(topic, asked) {
       const words = this.cut(topic);
       const long = words.filter((word) => Array.from(word).length > 1);
-      for (const word of long) asked.needs.push(this._wordNeed(word));
+      for (const word of long) asked.needs.push(this._wordNeed(word), ...this._inner(word));
       const characters = Array.from(topic);
       for (const pair of loosePairs(words))
         if (this.index.postings(pair).length) asked.needs.push([[pair, long.length ? LOOSE : 1]]);
@@ -117,12 +120,19 @@
       return bigrams(Array.from(word)).map((pair) => [pair, 1]);
     }
 
+    /** The words inside a compound: a section that does not have the whole may still speak of them. */
+    _inner(word) {
+      if (Array.from(word).length < COMPOUND) return [];
+      const inner = this.cut(word, (part) => part !== word).filter((part) => Array.from(part).length > 1);
+      return inner.map((part) => [[part, INNER]]);
+    }
+
     /** Cut a run into the index's words: the fewest pieces win, a character outside a word counts as two. */
-    cut(run) {
+    cut(run, isAllowed = () => true) {
       const { index } = this;
       const cost = (word, size) => {
         if (size === 1) return index.asking.has(word) ? 1.5 : 2;
-        return index.asking.has(word) || index.isWord(word) ? 1 : Infinity;
+        return isAllowed(word) && (index.asking.has(word) || index.isWord(word)) ? 1 : Infinity;
       };
       return fewest(Array.from(run), LONGEST_WORD, cost).pieces;
     }
@@ -133,8 +143,15 @@
       const [word, ...inner] = parts(piece);
       if (!word || this.index.asking.has(word)) return;
       const needs =
-        this._known(word) ?? this._asPinyin(word, asked) ?? this._begun(word) ?? this._composed(word, inner);
-      asked.needs.push(...(needs ?? this._guessed(word, inner, asked)));
+        this._known(word) ??
+        this._asPinyin(word, asked) ??
+        this._begun(word) ??
+        this._byParts(inner) ??
+        this._glued(word, 3) ??
+        this._guessed(word, asked) ??
+        this._glued(word, 2) ??
+        inner.filter((part) => this.index.hasLatin(part)).map((part) => [[part, 1]]);
+      asked.needs.push(...needs);
     }
 
     /** A word of the index, also in another form of it. */
@@ -168,19 +185,22 @@
       return longer.length ? [longer.map((term) => [term, 0.8])] : null;
     }
 
-    /** An identifier by its parts, or several words written as one. */
-    _composed(word, inner) {
-      const has = (part) => this.index.hasLatin(part);
-      if (inner.length > 1 && inner.every(has)) return inner.map((part) => [[part, 1]]);
-      const cost = (part) => (part.length > 1 && has(part) ? 1 : Infinity);
-      const cut = fewest(word.split(""), word.length, cost);
+    /** An identifier by its parts. */
+    _byParts(inner) {
+      const isKnown = inner.length > 1 && inner.every((part) => this.index.hasLatin(part));
+      return isKnown ? inner.map((part) => [[part, 1]]) : null;
+    }
+
+    /** Two or three words, none shorter than `least`, written as one. */
+    _glued(word, least) {
+      const cost = (part) => (part.length >= least && this.index.hasLatin(part) ? 1 : Infinity);
+      const cut = fewest(Array.from(word), word.length, cost);
       return cut.cost < 4 ? cut.pieces.map((part) => [[part, 1]]) : null;
     }
 
-    _guessed(word, inner, asked) {
+    _guessed(word, asked) {
       const near = this.speller.nearLetters(word);
-      if (!near.length)
-        return inner.filter((part) => this.index.hasLatin(part)).map((part) => [[part, 1]]);
+      if (!near.length) return null;
       asked.guess += near[0];
       return [near.map((term, rank) => [term, 1 / (1 + rank)])];
     }

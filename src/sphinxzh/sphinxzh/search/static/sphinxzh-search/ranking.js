@@ -19,7 +19,7 @@
     same: 0.8, // a title that is the query
   };
   const LOOKED_AT = 60; // sections whose titles are compared
-  const LEAST = 0.12; // of the best score
+  const LEAST = 0.05; // of the best score
 
   class Ranker {
     constructor(data) {

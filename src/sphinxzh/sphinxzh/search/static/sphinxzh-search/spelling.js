@@ -104,7 +104,7 @@
       const size = Array.from(word).length;
       const score =
         2 * size +
-        (isHeard ? 3 : 0) +
+        (isHeard ? 5 : 0) +
         (this.index.known.has(word) ? 2 : 0) +
         Math.log(1 + this.index.postings(word).length) / 4 -
         4 * strangers -
