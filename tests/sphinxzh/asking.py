@@ -78,7 +78,9 @@ def generated(sections: Sequence[str]) -> list[Labelled]:
         answers = tuple(section.replace(".html#", "#") for section in sections if run in section)
         syllables = lazy_pinyin(run)
         middle = len(run) // 2
-        alike = next((c for c in sorted(COMMON) if c != run[middle] and lazy_pinyin(c) == [syllables[middle]]), None)
+        alike = next(
+            (c for c in sorted(COMMON) if c != run[middle] and lazy_pinyin(c) == [syllables[middle]]), None
+        )
         queries.append(Labelled("traditional", convert(run), answers))
         queries.append(Labelled("pinyin", "".join(syllables), answers))
         queries.append(Labelled("syllables", " ".join(syllables), answers))

@@ -14,7 +14,9 @@ from sphinxzh.search.index import build, script
 
 SECTION = 600  # characters of a section, on average
 SECTIONS_OF_A_PAGE = 12
-LETTERS = "handshake session cookie nonce packet cipher state kernel socket buffer queue route table key".split()
+LETTERS = (
+    "handshake session cookie nonce packet cipher state kernel socket buffer queue route table key".split()
+)
 STATIC = Path(import_module("sphinxzh.search").__file__ or "").parent / "static"
 
 

@@ -62,7 +62,9 @@ def test_every_heading_is_found_in_traditional_characters_by_pinyin_and_with_a_s
         ranks.setdefault(query.kind, []).append(query.rank(answer["found"]))
     assert len(queries) >= 400
     measured = {kind: figures(of_kind) for kind, of_kind in ranks.items()}
-    assert {kind for kind, (recall, mrr) in measured.items() if recall < 0.97 or mrr < 0.93} == set(), measured
+    assert {kind for kind, (recall, mrr) in measured.items() if recall < 0.97 or mrr < 0.93} == set(), (
+        measured
+    )
 
 
 def test_the_index_is_at_most_twice_the_stock_index() -> None:
@@ -73,7 +75,8 @@ def test_the_index_is_at_most_twice_the_stock_index() -> None:
 def scripts(page: Page) -> list[str]:
     """The files of the search that the page has loaded."""
     found: list[str] = page.eval_on_selector_all(
-        "script[src*='sphinxzh-search/']", "scripts => scripts.map((script) => script.src.split(/[/?]/).find((part) => part.endsWith('.js')))"
+        "script[src*='sphinxzh-search/']",
+        "scripts => scripts.map((script) => script.src.split(/[/?]/).find((part) => part.endsWith('.js')))",
     )
     return found
 
@@ -217,10 +220,31 @@ def test_queries_are_folded_as_the_pages_are(start: Path, browser: Browser) -> N
 def strings() -> list[str]:
     """Every character of the basic plane that this Python knows, and mixtures of kinds of characters."""
     basic = [chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) not in ("Cn", "Cs")]
-    kinds = ["汉字協議握手", "ＡＢｃ１２", "_", "abcXYZ", "09", " ，。-'", "ﬁ①㎏İΣßé", "かナ々〇", "한글", "𠮷𪚥", "𝐀𝟙😀", "e\u0301\u200d"]
+    kinds = [
+        "汉字協議握手",
+        "ＡＢｃ１２",
+        "_",
+        "abcXYZ",
+        "09",
+        " ，。-'",
+        "ﬁ①㎏İΣßé",
+        "かナ々〇",
+        "한글",
+        "𠮷𪚥",
+        "𝐀𝟙😀",
+        "e\u0301\u200d",
+    ]
     dice = random.Random(3)
     mixed = ["".join(dice.choice(dice.choice(kinds)) for _ in range(dice.randint(1, 16))) for _ in range(600)]
-    names = ["wg_noise_init", "SymmetricState", "AllowedIPs", "HTTPServer2", "0a1b2c3d4e5f6071", "__init__", "x" * 41]
+    names = [
+        "wg_noise_init",
+        "SymmetricState",
+        "AllowedIPs",
+        "HTTPServer2",
+        "0a1b2c3d4e5f6071",
+        "__init__",
+        "x" * 41,
+    ]
     return ["".join(basic), *basic, *mixed, *names]
 
 

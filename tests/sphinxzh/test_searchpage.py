@@ -44,7 +44,16 @@ def test_the_page_names_a_stemmer_that_it_defines(chinese_site: Path, stock_site
 # no word of the page takes in.
 QUERIES = [
     *("握手", "handshake", "Handshakes", "authenticate", "窗口"),
-    *("重放窗口", "握手与重放窗口", "握手传输数据", "为什么要先握手？", "怎么传输数据", "UDP传输", "用udp传输", "握手 窗口"),
+    *(
+        "重放窗口",
+        "握手与重放窗口",
+        "握手传输数据",
+        "为什么要先握手？",
+        "怎么传输数据",
+        "UDP传输",
+        "用udp传输",
+        "握手 窗口",
+    ),
 ]
 FOUND = "#search-results ul.search li"
 
@@ -71,7 +80,9 @@ def test_queries_work_from_a_folder_too(browser: Browser, chinese_site: Path) ->
 
 
 @pytest.mark.browser
-def test_a_query_is_cut_into_the_fewest_words_of_the_page_s_index(browser: Browser, chinese_site: Path) -> None:
+def test_a_query_is_cut_into_the_fewest_words_of_the_page_s_index(
+    browser: Browser, chinese_site: Path
+) -> None:
     with served(chinese_site) as address, opened(browser) as (page, _):
         page.goto(f"{address}/search.html?q=窗口")
         page.wait_for_selector(FOUND)

@@ -119,8 +119,8 @@
         const before = characters.at(-1);
         const pair = before === undefined ? undefined : this.index.pair(before, character);
         if (!pair && !isLinked) continue;
-        const gain = pair ? Math.log(pair.list.length / this.index.followers(before).size) : APART;
-        const total = score + Math.min(gain, 0) + (pair?.isWord ? WORD : 0);
+        const gain = pair ? Math.log(this.index.likelihood(before, pair)) : APART;
+        const total = score + gain + (pair?.isWord ? WORD : 0);
         if (!best || total > best.score)
           best = { characters: [...characters, character], score: total, isLinked: Boolean(pair) };
       }

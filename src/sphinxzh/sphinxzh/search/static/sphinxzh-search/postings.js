@@ -43,20 +43,26 @@
     return shared;
   }
 
-  /** The sections of any of the lists, with the greatest weight. */
-  function union(lists, count) {
-    const weights = new Float32Array(count);
-    const titled = new Uint8Array(count);
-    for (const list of lists)
-      for (let i = 0; i < list.length; i++) {
-        const section = list.sections[i];
-        weights[section] = Math.max(weights[section], list.weights[i]);
-        titled[section] |= list.titled[i];
+  /** Visit the postings of a list: section, weight, whether the term stands in the title. */
+  function decode(text, levels, visit) {
+    let section = -1;
+    let value = 0;
+    let factor = 1;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      const digit = code - FIRST_DIGIT - (code > BACKSLASH ? 1 : 0);
+      if (digit > LAST) {
+        value += (digit - LAST - 1) * factor;
+        factor *= LAST;
+        continue;
       }
-    const all = new PostingList(count);
-    for (let section = 0; section < count; section++)
-      if (weights[section]) all.add(section, weights[section], titled[section]);
-    return all;
+      value += digit * factor;
+      const step = value % (2 * levels);
+      section += (value - step) / (2 * levels) + 1;
+      visit(section, ((step % levels) + 0.5) / levels, step < levels ? 0 : 1);
+      value = 0;
+      factor = 1;
+    }
   }
 
   class Index {
@@ -72,7 +78,8 @@
       this.readings = data.readings;
       this.han = data.han;
       this.rows = new Map(data.han.split("\n").map((line) => [String.fromCodePoint(line.codePointAt(0) ?? 0), line]));
-      this.lists = new Map();
+      this.parsed = new Map(); // rows that were taken apart
+      this.lists = new Map(); // posting lists that were decoded
       this._unpackLatin(data.latin);
       this._unpackSections(data.sections);
       addSimplified(data.fold);
@@ -119,29 +126,35 @@
 
     /** What may follow a character: a map of characters to { isWord, list }. */
     followers(first) {
-      const row = this.rows.get(first);
-      if (typeof row !== "string") return row ?? new Map();
-      const parsed = new Map();
-      for (const [, second, mark, list] of row.slice(first.length).matchAll(FOLLOWER))
-        parsed.set(second, { isWord: mark === "!", list });
-      this.rows.set(first, parsed);
-      return parsed;
+      if (!this.parsed.has(first)) {
+        const row = this.rows.get(first) ?? "";
+        const found = new Map();
+        for (const [, second, mark, list] of row.slice(first.length).matchAll(FOLLOWER))
+          found.set(second, { isWord: mark === "!", list });
+        this.parsed.set(first, found);
+      }
+      return this.parsed.get(first);
     }
 
-    /** What the index has of two neighbours, { isWord, list } or undefined; the row need not be taken apart. */
+    /** What the index has of two neighbours, { isWord, list } or undefined; the row is not taken apart for it. */
     pair(first, second) {
+      if (this.parsed.has(first)) return this.parsed.get(first).get(second);
       const row = this.rows.get(first);
-      if (typeof row !== "string") return row?.get(second);
-      const at = row.indexOf(second, first.length);
+      const at = row === undefined || second === undefined ? -1 : row.indexOf(second, first.length);
       if (at < 0) return undefined;
       LIST.lastIndex = at + second.length;
       const [, mark, list] = LIST.exec(row);
       return { isWord: mark === "!", list };
     }
 
+    /** How likely the second of two neighbours is after the first, by the space that the index gives them. */
+    likelihood(first, { list }) {
+      return list.length / this.rows.get(first).length;
+    }
+
     /** Whether two characters are neighbours anywhere. */
     adjoin(first, second) {
-      return first !== undefined && second !== undefined && this.pair(first, second) !== undefined;
+      return this.pair(first, second) !== undefined;
     }
 
     /** Whether the index counts a run as a word. */
@@ -208,34 +221,26 @@
 
     /** A character by itself stands wherever a bigram has it, first or second. */
     _anywhere(character) {
-      const lists = [...this.followers(character).values()].map(({ list }) => list);
+      const weights = new Float32Array(this.count);
+      const titled = new Uint8Array(this.count);
+      const note = (section, weight, isTitled) => {
+        if (weight > weights[section]) weights[section] = weight;
+        titled[section] |= isTitled;
+      };
+      for (const { list } of this.followers(character).values()) decode(list, this.levels, note);
       for (let at = this.han.indexOf(character); at >= 0; at = this.han.indexOf(character, at + 1)) {
         LIST.lastIndex = at + character.length;
-        lists.push(LIST.exec(this.han)[2]);
+        decode(LIST.exec(this.han)[2], this.levels, note);
       }
-      return union(lists.map((list) => this._decoded(list)), this.count);
+      const all = new PostingList(this.count);
+      for (let section = 0; section < this.count; section++)
+        if (weights[section]) all.add(section, weights[section], titled[section]);
+      return all;
     }
 
     _decoded(text) {
       const list = new PostingList(text.length);
-      let section = -1;
-      let value = 0;
-      let factor = 1;
-      for (let i = 0; i < text.length; i++) {
-        const code = text.charCodeAt(i);
-        const digit = code - FIRST_DIGIT - (code > BACKSLASH ? 1 : 0);
-        if (digit > LAST) {
-          value += (digit - LAST - 1) * factor;
-          factor *= LAST;
-          continue;
-        }
-        value += digit * factor;
-        const step = value % (2 * this.levels);
-        section += (value - step) / (2 * this.levels) + 1;
-        list.add(section, ((step % this.levels) + 0.5) / this.levels, step < this.levels ? 0 : 1);
-        value = 0;
-        factor = 1;
-      }
+      decode(text, this.levels, (section, weight, titled) => list.add(section, weight, titled));
       return list;
     }
 
