@@ -67,7 +67,7 @@ def labelled(path: Path = QUERIES) -> list[Labelled]:
 def generated(sections: Sequence[str]) -> list[Labelled]:
     """The longest Han run of every heading, as a reader may type it; `sections` are document # title.
 
-    The kinds: traditional characters, pinyin, pinyin syllable by syllable, and a character that sounds the same.
+    The kinds: traditional characters, pinyin, pinyin with spaces, and a character that sounds the same.
     """
     convert = OpenCC("s2t").convert
     queries: list[Labelled] = []

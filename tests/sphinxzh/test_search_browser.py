@@ -253,7 +253,7 @@ def test_the_browser_takes_texts_apart_as_the_build_does(start: Path, browser: B
     texts = strings()
     with opened(browser) as (page, _):
         page.goto(start.as_uri())
-        # The index brings the traditional characters that simplify to one of its own; here it is to bring all.
+        # The index brings the traditional forms of its own characters only; here are all of them.
         table = "".join(old + new for old, new in simplified().items())
         page.evaluate("table => sphinxzhSearch.addSimplified(table)", table)
         theirs = page.evaluate(

@@ -40,8 +40,8 @@ def test_the_page_names_a_stemmer_that_it_defines(chinese_site: Path, stock_site
     assert "ChineseStemmer" not in (chinese_site / data).read_text("utf-8")
 
 
-# As a reader types them: one word, several glued together, a question, mixed with letters, with a character that
-# no word of the page takes in.
+# As a reader types them: one word, several glued together, a question, mixed with letters, with a character
+# that no word of the page takes in.
 QUERIES = [
     *("握手", "handshake", "Handshakes", "authenticate", "窗口"),
     *(

@@ -2,20 +2,21 @@
 
 Two things are wrong with it there.
 
-- Sphinx 9.0 to 9.1.0 end `language_data.js` with `window.Stemmer = NAMEStemmer;` and make NAME out of the language's
-  name.  Chinese uses the English stemmer, so the page says `ChineseStemmer`, which nobody defines, and every
-  query throws.  From 9.1.1 on the name is taken from the stemmer's file; 8 does not have the line.
+- Sphinx 9.0 to 9.1.0 end `language_data.js` with `window.Stemmer = NAMEStemmer;` and make NAME out of the
+  language's name.  Chinese uses the English stemmer, so the page says `ChineseStemmer`, which nobody defines,
+  and every query throws.  From 9.1.1 on the name is taken from the stemmer's file; 8 does not have the line.
 - In every version the index holds words, as jieba cuts them, but the page splits a query at spaces and
   punctuation only: 重放保护窗口 is one word to it, and no page has it.
 
-The mending is a search language that differs from Sphinx's in what the page says, and in nothing that
-goes into the index, whose bytes stay Sphinx's own: the stemmer's name, only where the code that this Sphinx writes
-names what it does not define; a splitter (`split-query.js`) that cuts the query into words of that index; and
-the words that only ask among the stop words, because the page shows nothing but pages that have every word.
+The mending is a search language that differs from Sphinx's in what the page says, and in nothing that goes
+into the index, whose bytes stay Sphinx's own: the stemmer's name, only where the code that this Sphinx
+writes names what it does not define; a splitter (`split-query.js`) that cuts the query into words of that
+index; and the words that only ask among the stop words, because the page shows nothing but pages that have
+every word.
 
-The page still answers with pages, as those who link to it expect; its search box, like any other, answers with
-sections as the reader types.  To put sections into its list, too, would mean to replace Sphinx's script, and with it
-what themes and other extensions have added to that.
+The page still answers with pages, as those who link to it expect; its search box, like any other, answers
+with sections as the reader types.  To put sections into its list, too, would mean to replace Sphinx's
+script, and with it what themes and other extensions have added to that.
 """
 
 import re
@@ -46,7 +47,7 @@ def mended(code: str, stemmer_file: str) -> str | None:
 
 
 def search_language() -> "type[SearchChinese]":
-    """Sphinx's search language with a splitter, Chinese stop words and, where it needs one, another stemmer."""
+    """Sphinx's search language with a splitter, Chinese stop words and, where need be, another stemmer."""
     stock: type[SearchChinese] = import_module(STOCK.rpartition(".")[0]).SearchChinese
     says: dict[str, object] = {
         "js_splitter_code": SPLITTER.read_text("utf-8"),

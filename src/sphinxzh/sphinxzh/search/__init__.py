@@ -6,9 +6,9 @@ At the end of a build it writes, beside the site's other static files:
 - `sphinxzh-search/text-N.js`: the text of one document, fetched when a hit in it is shown.
 
 Both are scripts that hand over data, so that they load from a folder (file://) too, where a page may not
-fetch anything else.  The scripts that read them come from `static/`: every page names the three of the box and
-the panel (SCRIPTS); those of the engine are fetched together with the index.  The search box is the theme's
-own; where there is none, one is added.
+fetch anything else.  The scripts that read them come from `static/`: every page names the three of the box
+and the panel (SCRIPTS); those of the engine are fetched together with the index.  The search box is the
+theme's own; where there is none, one is added.
 """
 
 from pathlib import Path

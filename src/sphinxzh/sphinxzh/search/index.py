@@ -10,9 +10,9 @@ on the query is left to the browser.
 A posting is the number (gap × 2 LEVELS + step), where gap counts the sections skipped since the last
 posting, and step has LEVELS added when the term stands in the section's title.  It is written in base 45,
 least digit first: digits 46–90 of DIGITS continue, 0–45 end.  A line of `han` is a character, its postings
-where it stands alone, and then each character that follows it somewhere, with `!` when the two are a word, and
-their postings.  A line of `latin` is the count of characters shared with the line before (a digit), the other
-characters, a space, postings; the lines are in the order of UTF-16, which is that of JavaScript.
+where it stands alone, and then each character that follows it somewhere, with `!` when the two are a word,
+and their postings.  A line of `latin` is the count of characters shared with the line before (a digit), the
+other characters, a space, postings; the lines are in the order of UTF-16, which is that of JavaScript.
 """
 
 import json
