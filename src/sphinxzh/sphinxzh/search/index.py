@@ -30,6 +30,7 @@ from sphinxzh.search.words import ASKING, Words, readings
 WEIGHTS = {"title": 4, "terms": 3, "glossed": 2, "body": 1}
 K1, B = 1.2, 0.6
 LEVELS = 12
+_GLOSS = re.compile(rf"([{HAN}]{{2,6}}) ?[（(]([A-Za-z][A-Za-z -]{{1,40}})[）)]")
 # The 3755 common characters of GB 2312, level 1: a reader may type one that the site does not have, for one
 # that sounds like it.
 COMMON = set(
@@ -37,7 +38,6 @@ COMMON = set(
         "gb2312", "ignore"
     )
 )
-_GLOSS = re.compile(rf"([{HAN}]{{2,6}}) ?[（(]([A-Za-z][A-Za-z -]{{1,40}})[）)]")
 DIGITS = "".join(chr(code) for code in range(0x23, 0x7F) if chr(code) != "\\")
 
 
