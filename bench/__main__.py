@@ -1,4 +1,4 @@
-"""``python -m bench``: run every measurement, print a table, and write JSON if asked.
+"""``python -m bench [PART …]``: run the measurements, print their tables, and write JSON if asked.
 
 The numbers are this machine's at this moment; the header says which machine.
 """
@@ -6,27 +6,27 @@ The numbers are this machine's at this moment; the header says which machine.
 import argparse
 import json
 import platform
-import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
-import pyperf
-
-from bench import tunnel
+from bench import UnavailableError, core, tunnel
+from bench.search import compare
 
 
-def core() -> dict[str, dict[str, float]]:
-    """Mean and standard deviation of each part of the core, in microseconds, from pyperf's own processes."""
-    with TemporaryDirectory() as folder:
-        output = Path(folder) / "core.json"
-        subprocess.run([sys.executable, "-m", "bench.core", "--fast", "--quiet", "-o", output], check=True)
-        suite = pyperf.BenchmarkSuite.load(str(output))
-    return {
-        bench.get_name(): {"us": round(bench.mean() * 1e6, 3), "stdev_us": round(bench.stdev() * 1e6, 3)}
-        for bench in suite.get_benchmarks()
-    }
+class Part(Protocol):
+    """A module that measures something and prints it as a table."""
+
+    def measure(self) -> dict[str, Any]: ...
+
+    def show(self, results: dict[str, Any]) -> None: ...
+
+
+PARTS: dict[str, tuple[str, Part]] = {
+    "core": ("the pure core, about a minute", core),
+    "tunnel": ("a tunnel between two namespaces", tunnel),
+    "search": ("the search of the book against others, about two minutes", compare),
+}
 
 
 def machine() -> dict[str, str]:
@@ -40,29 +40,31 @@ def machine() -> dict[str, str]:
     }
 
 
-def show(results: dict[str, Any]) -> None:
-    """The tables."""
-    print(", ".join(f"{key}: {value}" for key, value in results["machine"].items()))
-    print(f"\n{'core':44} {'µs':>10} {'±':>8}")
-    for name, numbers in results["core"].items():
-        print(f"{name:44} {numbers['us']:10.3f} {numbers['stdev_us']:8.3f}")
-    print("\ntunnel in one process, two namespaces")
-    for name, number in results["tunnel"].items():
-        print(f"{name:44} {number}")
-
-
 def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if none is named"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     arguments = parser.parse_args()
-    print("measuring the core, about a minute …", file=sys.stderr)
-    results: dict[str, Any] = {"machine": machine(), "core": core()}
-    print("measuring a tunnel …", file=sys.stderr)
-    results["tunnel"] = tunnel.as_json()
-    show(results)
+    if unknown := set(arguments.parts) - PARTS.keys():
+        parser.error(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
+    results: dict[str, Any] = {"machine": machine()}
+    print(", ".join(f"{key}: {value}" for key, value in results["machine"].items()))
+    for name in arguments.parts or PARTS:
+        what, part = PARTS[name]
+        print(f"measuring {what} …", file=sys.stderr)
+        try:
+            results[name] = part.measure()
+        except UnavailableError as error:
+            results[name] = {"unavailable": str(error)}
+            print(f"\n{name}: {error}")
+        else:
+            print()
+            part.show(results[name])
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+        arguments.json.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -39,10 +39,8 @@ def main(target: str) -> None:
     found = read_stamp(stamp)
     python = venv / "bin" / "python"
     if found.get("environment") != wanted["environment"] or not works(python):
-        need_venv()
         stamp.unlink(missing_ok=True)
-        step(f"Making {shown(venv)}", [sys.executable, "-m", "venv", "--clear", str(venv)])
-        install_lock(python)
+        make(venv, LOCK)
         found = {}
     if found.get("packages") != wanted["packages"]:
         editable = [argument for package in PACKAGES for argument in ("--editable", str(ROOT / package))]
@@ -53,12 +51,19 @@ def main(target: str) -> None:
     stamp.write_text("".join(f"{name}: {value}\n" for name, value in wanted.items()), encoding="utf-8")
 
 
-def install_lock(python: Path) -> None:
-    """Install requirements.lock with plain pip, the build backend of source packages first."""
-    text = LOCK.read_text(encoding="utf-8")
+def make(venv: Path, lock: Path) -> None:
+    """A fresh environment with what a lock names."""
+    need_venv()
+    step(f"Making {shown(venv)}", [sys.executable, "-m", "venv", "--clear", str(venv)])
+    install_lock(venv / "bin" / "python", lock)
+
+
+def install_lock(python: Path, lock: Path = LOCK) -> None:
+    """Install a lock with plain pip, the build backend of source packages first."""
+    text = lock.read_text(encoding="utf-8")
     backend = re.search(r"^setuptools==.*\\\n(?:[ \t]+--hash=.*\n)+", text, re.MULTILINE)
     if backend is None:
-        stop("requirements.lock: no pinned setuptools found; run `make lock`.")
+        stop(f"{lock.name}: no pinned setuptools found; run `make lock`.")
         return
     with tempfile.TemporaryDirectory() as scratch:
         first = Path(scratch) / "backend.txt"
@@ -70,7 +75,7 @@ def install_lock(python: Path) -> None:
     count = len(re.findall(r"^[A-Za-z0-9].*==", text, re.MULTILINE))
     # --use-pep517: older pips would run jieba's setup.py directly, which needs the package wheel.
     step(
-        f"Installing up to {count} packages from requirements.lock (a minute or two)",
+        f"Installing up to {count} packages from {lock.name} (a minute or two)",
         pip(
             python,
             "--require-hashes",
@@ -78,7 +83,7 @@ def install_lock(python: Path) -> None:
             "--no-build-isolation",
             "--use-pep517",
             "--requirement",
-            str(LOCK),
+            str(lock),
         ),
     )
     step("Checking that they fit together", [str(python), "-m", "pip", "check"])
