@@ -13,6 +13,7 @@
   const COMPOUND = 4; // characters of a word that is looked into
   const INNER = 0.3; // factor of a word inside it
   const LOOSE = 0.8; // factor of two characters side by side that are no word
+  const FEW = 5; // sections that have a word which may be an example
   const ALONE = 0.3; // factor of a character that stands for a word the index does not have
   const ENDINGS = [
     [/ies$/, "y"],
@@ -143,6 +144,7 @@
       const [word, ...inner] = parts(piece);
       if (!word || this.index.asking.has(word)) return;
       const needs =
+        this._either(word, asked) ??
         this._known(word) ??
         this._asPinyin(word, asked) ??
         this._begun(word) ??
@@ -152,6 +154,15 @@
         this._glued(word, 2) ??
         inner.filter((part) => this.index.hasLatin(part)).map((part) => [[part, 1]]);
       asked.needs.push(...needs);
+    }
+
+    /** A word of few sections and no title that would be pinyin, too: a book may give it as an example. */
+    _either(word, asked) {
+      const { titled, length } = this.index.postings(word);
+      const meaning = length && length <= FEW && !titled.includes(1) ? this.pinyin.meaning(word) : null;
+      if (!meaning?.choices) return null;
+      [asked.meant] = meaning.choices;
+      return [[[word, 1], ...byRank(meaning.choices)]];
     }
 
     /** A word of the index, also in another form of it. */
@@ -176,7 +187,7 @@
         return [];
       }
       const longer = this.index.longer(word).map((term) => [term, 0.6]);
-      return [[...meaning.choices.map((term, rank) => [term, 1 / (1 + rank)]), ...longer]];
+      return [[...byRank(meaning.choices), ...longer]];
     }
 
     /** The beginning of a word. */
@@ -202,9 +213,12 @@
       const near = this.speller.nearLetters(word);
       if (!near.length) return null;
       asked.guess += near[0];
-      return [near.map((term, rank) => [term, 1 / (1 + rank)])];
+      return [byRank(near)];
     }
   }
+
+  /** Terms to choose from, the likeliest first. */
+  const byRank = (terms) => terms.map((term, rank) => [term, 1 / (1 + rank)]);
 
   /** The bigrams of characters that the cut has left side by side, outside any word. */
   function loosePairs(words) {
