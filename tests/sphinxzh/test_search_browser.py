@@ -22,7 +22,7 @@ STATUS = ".sphinxzh-search [role=status]"
 PAGES = {
     "index": "首页\n====\n\n.. toctree::\n\n   other\n   folder/tunnel\n",
     # Its headings have the anchors id1 to id3, as those of the next page.
-    "other": "别处\n====\n\n甲\n--\n\n无关。\n\n乙\n--\n\n无关。\n\n丙\n--\n\n无关。\n",
+    "other": "别处\n====\n\n甲\n--\n\n无关。\n\n乙\n--\n\n输入 baohuo 试试。\n\n丙\n--\n\n无关。\n",
     "folder/tunnel": "隧道\n====\n\n先看全貌。\n\n" + "填充的段落。\n\n" * 60 + "握手\n----\n\n"
     "握手用两条消息，失败就再试。\n\n保活\n----\n\n每 25 秒发一个空报文，握手不算。\n",
 }

@@ -1,6 +1,6 @@
-/* Splits a query for Sphinx's own search page, which looks for what this gives word by word.  A run of Han becomes
- * the fewest words of the page's index that make it up; characters outside any word are left out, since the index
- * has words of two and more characters only, unless nothing would be left. */
+/* Splits a query for Sphinx's own search page, which looks for what this gives word by word.  A run of Han
+ * becomes the fewest words of the page's index that make it up; characters outside any word are left out, since
+ * the index has words of two and more characters only, unless nothing would be left. */
 var splitQuery = (query) => {
   const PIECE = /\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{Letter}\p{Number}_\p{Emoji_Presentation}])+/gu;
   const IS_HAN = /^\p{Script=Han}/u;

@@ -1,8 +1,8 @@
 /* Letters that are meant as pinyin: syllables, first letters, or a mixture, as an input method takes them.
  *
- * The rule: nothing is tabulated but the readings of single characters.  A short row of letters is compared with
- * the words of the titles one by one; a long one is cut into syllables, and the characters are those that the
- * index knows as neighbours: a Viterbi search over its bigrams. */
+ * The rule: nothing is tabulated but the readings of single characters.  A short row of letters is compared
+ * with the words of the titles one by one; a long one is cut into syllables, and the characters are those that
+ * the index knows as neighbours: a Viterbi search over its bigrams. */
 "use strict";
 
 (() => {
@@ -56,7 +56,7 @@
       const run = this._run(letters);
       if (run) return { run };
       const begun = letters.length > 2 ? this._words(letters, unfinished, 3) : [];
-      return begun.length ? { choices: begun } : null;
+      return begun.length ? { choices: begun, isBegun: true } : null;
     }
 
     /** The words of the titles with these initials. */
@@ -101,7 +101,8 @@
           for (const character of this.charactersOf.get(letters.slice(at, at + length)) ?? [])
             keep(states[at + length], this._best(states[at], character));
       }
-      const [best] = states[letters.length].filter(({ isLinked }) => isLinked).sort((a, b) => b.score - a.score);
+      const complete = states[letters.length].filter(({ isLinked }) => isLinked);
+      const [best] = complete.sort((a, b) => b.score - a.score);
       return best && this._isOfWords(best.characters) ? best.characters.join("") : null;
     }
 

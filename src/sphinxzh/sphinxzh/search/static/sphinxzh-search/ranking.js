@@ -1,9 +1,9 @@
 /* The sections that answer a query, best first.
  *
- * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25, whose
- * part for term and section is in the index already, times the idf; raised where the term stands in the title,
- * and met in part where it stands in the title of a section around.  The second looks at the titles of the
- * best few: how much of the query they are. */
+ * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25,
+ * whose part for term and section is in the index already, times the idf; raised where the term stands in the
+ * title, and met in part where it stands in the title of a section around.  The second looks at the titles of
+ * the best few: how much of the query they are. */
 "use strict";
 
 (() => {

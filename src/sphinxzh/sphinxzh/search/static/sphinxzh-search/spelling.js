@@ -1,7 +1,8 @@
 /* One slip of the fingers or of the input method, and what was meant.
  *
- * The rule: candidates are made from what was typed and looked up, as a noisy channel does (Norvig, How to Write a
- * Spelling Corrector), so that the cost depends on the length of the word and not on the size of the index. */
+ * The rule: candidates are made from what was typed and looked up, as a noisy channel does (Norvig, How to
+ * Write a Spelling Corrector), so that the cost depends on the length of the word and not on the size of the
+ * index. */
 "use strict";
 
 (() => {
@@ -92,7 +93,7 @@
       return found;
     }
 
-    /** How likely a correction is: the longer the word that it makes, and the more it sounds like what was typed. */
+    /** How likely a correction is: the longer the word that it makes, and whether it sounds the same. */
     _judged(typed, corrected, place, strangersBefore) {
       const strangers = this.strangers(corrected).length;
       if (strangers >= strangersBefore) return null;
