@@ -6,7 +6,8 @@ var splitQuery = (query) => {
   const IS_HAN = /^\p{Script=Han}/u;
   const LONGEST = 12;
   const { terms, titleterms } = Search._index;
-  const isTerm = (word) => Object.hasOwn(terms, word) || Object.hasOwn(titleterms, word) || stopwords.has(word);
+  const stop = new Set(stopwords); // which are an array in Sphinx 8
+  const isTerm = (word) => Object.hasOwn(terms, word) || Object.hasOwn(titleterms, word) || stop.has(word);
 
   /** The words of a run: skipping a character costs as much as two words. */
   const words = (run) => {

@@ -16,7 +16,7 @@
       this.index = index;
       this.charactersOf = new Map(); // syllable → characters that the index has, or may be typed for them
       this.syllablesOf = new Map(); // character → syllables
-      for (const entry of index.readings.split(" ")) {
+      for (const entry of index.readings.split(" ").filter(Boolean)) {
         const syllable = /^[a-z]*/.exec(entry)[0];
         const characters = Array.from(entry.slice(syllable.length));
         this.charactersOf.set(syllable, characters);
