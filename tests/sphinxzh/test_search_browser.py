@@ -149,6 +149,29 @@ def test_a_reader_searches_by_keyboard_and_lands_on_the_marked_section(start: Pa
         assert troubles.all() == []
 
 
+UNIQUE = """() => {
+  const beginning = document.getElementById("document-folder/tunnel");
+  const follows = (one) => beginning.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+  for (const section of [...document.querySelectorAll("section[id^=id]")].filter(follows))
+    section.id = `folder/tunnel/${section.id}`;
+}"""
+
+
+@pytest.mark.parametrize("start", [("alabaster", "singlehtml")], indirect=True)
+def test_on_a_single_page_with_unique_anchors_a_result_leads_to_the_one_of_its_document(
+    start: Path, browser: Browser
+) -> None:
+    with opened(browser) as (page, troubles):
+        page.goto(start.as_uri())
+        page.evaluate(UNIQUE)
+        search(page, "空报文")
+        expect(page.locator(OPTION).first).to_have_attribute("href", re.compile("#folder/tunnel/id[0-9]"))
+        page.keyboard.press("Enter")
+        expect(page.locator("mark.sphinxzh-hit", has_text="空报文")).to_be_in_viewport()
+        assert page.evaluate("location.hash").startswith("#folder/tunnel/id")
+        assert troubles.all() == []
+
+
 RTD = [("sphinx_rtd_theme", "html")]
 
 

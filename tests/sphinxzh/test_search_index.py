@@ -111,6 +111,15 @@ def test_a_term_weighs_more_in_a_title_and_in_a_short_section() -> None:
     assert titled - LEVELS > short > long  # LEVELS says that it stands in the title
 
 
+def test_a_term_weighs_more_where_the_text_gives_its_english_word() -> None:
+    def section(body: str) -> Text:
+        return Text("page", "", 1, "无", "", body)
+
+    explained, mentioned = "这里讲倒排索引（inverted index）。", "这里讲倒排索引，和别的无关紧要。"
+    found = weighted([section(explained), section(mentioned)])["倒排"]
+    assert found[0] > found[1]
+
+
 def test_a_character_is_read_in_every_way_it_has() -> None:
     found = readings("重手")
     assert "重" in found["chong"]

@@ -16,14 +16,13 @@
       this.index = index;
       this.charactersOf = new Map(); // syllable → characters that the index has, or may be typed for them
       this.syllablesOf = new Map(); // character → syllables
+      this.startingWith = new Map(); // letter → syllables
       for (const entry of index.readings.split(" ").filter(Boolean)) {
         const syllable = /^[a-z]*/.exec(entry)[0];
         const characters = Array.from(entry.slice(syllable.length));
         this.charactersOf.set(syllable, characters);
-        for (const one of characters) {
-          if (!this.syllablesOf.has(one)) this.syllablesOf.set(one, []);
-          this.syllablesOf.get(one).push(syllable);
-        }
+        append(this.startingWith, syllable[0], syllable);
+        for (const one of characters) append(this.syllablesOf, one, syllable);
       }
     }
 
@@ -75,7 +74,8 @@
 
     /** The characters that a word spelt so may begin with. */
     _beginnings(letters, step) {
-      const fitting = [...this.charactersOf.keys()].filter((syllable) => step(syllable, letters, false).length);
+      const near = this.startingWith.get(letters[0]) ?? [];
+      const fitting = near.filter((syllable) => step(syllable, letters, false).length);
       return new Set(fitting.flatMap((syllable) => this.charactersOf.get(syllable)));
     }
 
@@ -143,6 +143,12 @@
           ends[end] = ends[start] && this.charactersOf.has(letters.slice(start, end));
       return ends[letters.length] === true;
     }
+  }
+
+  /** Add a value to the list that a map has for a key. */
+  function append(map, key, value) {
+    if (!map.has(key)) map.set(key, []);
+    map.get(key).push(value);
   }
 
   /** Keep of the states that end in one character only the best. */

@@ -1,7 +1,7 @@
 /* What of a text can be looked for: runs of Han characters, and words of letters and digits.
  *
  * The rule: the same as sphinxzh/search/tokens.py does to the pages, where it is explained; a test compares
- * the two.  The table of traditional characters comes with the index; before that a character is only itself. */
+ * the two.  The table of traditional characters comes with the index. */
 "use strict";
 
 (() => {
