@@ -38,11 +38,12 @@ def site(folder: Path, pages: dict[str, str], settings: str = "") -> Path:
 
 
 def make(source: Path, built: Path, options: Sequence[str] = (), builder: str = "html") -> dict[str, bytes]:
-    """Build; the files of the search."""
+    """Build; the index and the texts."""
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-n", "-W", "-q", *options, source, built]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return {path.name: path.read_bytes() for path in (built / "_static" / "sphinxzh-search").iterdir()}
+    folder = built / "_static" / "sphinxzh-search"
+    return {path.name: path.read_bytes() for path in [folder / "index.js", *folder.glob("text-*.js")]}
 
 
 def data(files: dict[str, bytes]) -> dict[str, Any]:
