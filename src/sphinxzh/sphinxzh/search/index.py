@@ -62,8 +62,8 @@ def postings(found: dict[int, int]) -> str:
 def glossed(body: str) -> str:
     """The words that a text gives in two languages, as Chinese books do where they explain a term.
 
-    >>> glossed("它吸收每一个秘密，叫链式密钥（chaining key），见下文（RFC 5869）。")
-    '叫链式密钥 chaining key'
+    >>> glossed("这张表叫倒排索引（inverted index），见下文（RFC 5869）。")
+    '表叫倒排索引 inverted index'
     """
     return " ".join(word for both in _GLOSS.findall(body) for word in both)
 

@@ -77,7 +77,8 @@
       this.spoken = [...this.words, ...data.runs.split(" ").filter(Boolean)]; // what may be typed as pinyin
       this.readings = data.readings;
       this.han = data.han;
-      this.rows = new Map(data.han.split("\n").map((line) => [String.fromCodePoint(line.codePointAt(0) ?? 0), line]));
+      const head = (line) => String.fromCodePoint(line.codePointAt(0) ?? 0);
+      this.rows = new Map(data.han.split("\n").map((line) => [head(line), line]));
       this.parsed = new Map(); // rows that were taken apart
       this.lists = new Map(); // posting lists that were decoded
       this._unpackLatin(data.latin);
@@ -136,7 +137,7 @@
       return this.parsed.get(first);
     }
 
-    /** What the index has of two neighbours, { isWord, list } or undefined; the row is not taken apart for it. */
+    /** What the index has of two neighbours, { isWord, list } or undefined, without taking the row apart. */
     pair(first, second) {
       if (this.parsed.has(first)) return this.parsed.get(first).get(second);
       const row = this.rows.get(first);

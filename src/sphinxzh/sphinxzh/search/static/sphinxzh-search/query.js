@@ -1,9 +1,9 @@
 /* What a query asks for.
  *
  * The rule: a query becomes needs.  A need is a list of [term, factor], any of which meets it, the best one
- * counting; a section should meet all of them.  Han is cut into the words of the index, not of a dictionary: what
- * no section says cannot be found.  `bonds` are the bigrams between these words, which tell that they stand side
- * by side. */
+ * counting; a section should meet all of them.  Han is cut into the words of the index, not of a dictionary:
+ * what no section says cannot be found.  `bonds` are the bigrams between these words, which tell that they
+ * stand side by side. */
 "use strict";
 
 (() => {
@@ -12,7 +12,8 @@
   const LONGEST_WORD = 12;
   const COMPOUND = 4; // characters of a word that is looked into
   const INNER = 0.3; // factor of a word inside it
-  const LOOSE = 0.8; // factor of two characters side by side that are no word
+  const LOOSE = 0.5; // factor of two characters side by side that are no word
+  const FEW = 5; // sections that have a word which may be an example
   const ALONE = 0.3; // factor of a character that stands for a word the index does not have
   const ENDINGS = [
     [/ies$/, "y"],
@@ -45,9 +46,9 @@
     /** A query as needs, bonds, what to mark, and what was guessed or meant by pinyin. */
     read(text) {
       const plain = text.slice(0, LONGEST_QUERY).normalize("NFKC").replace(/([a-z])['’]([a-z])/gi, "$1$2");
-      const asked = { text: fold(plain.trim()), needs: [], bonds: [], marks: new Set(), guess: "", meant: "" };
       const found = this._joined(pieces(plain));
-      this.isSingle = found.length === 1;
+      const asked = { text: fold(plain.trim()), needs: [], bonds: [], marks: new Set(), guess: "", meant: "" };
+      asked.isOnePiece = found.length === 1;
       for (const piece of found) {
         if (isHan(piece)) this._readHan(fold(piece), asked);
         else this._readLetters(piece, asked);
@@ -71,7 +72,8 @@
       const topics = this._topics(run).map((topic) => this._corrected(topic, run, asked));
       for (const topic of topics) this._addTopic(topic, asked);
       const wanted = new Set(asked.needs.flat().map(([term]) => term));
-      asked.bonds.push(...bigrams(Array.from(run)).filter((pair) => !wanted.has(pair)));
+      const said = Array.from(asked.guess ? topics.join("") : run);
+      asked.bonds.push(...bigrams(said).filter((pair) => !wanted.has(pair)));
     }
 
     /** When a query does nothing but ask, that is what it is about. */
@@ -94,13 +96,13 @@
     _corrected(topic, run, asked) {
       const characters = Array.from(topic);
       const better = characters.length > 1 ? this.speller.righted(characters) : null;
-      const isAll = this.isSingle && topic === run && characters.length === 2;
+      const isAll = asked.isOnePiece && topic === run && characters.length === 2;
       if (!better || !(better.isSure || isAll)) return topic;
       asked.guess += better.run;
       return better.run;
     }
 
-    /** The words of a topic as needs; characters that the index has nowhere beside their neighbours stand alone. */
+    /** The words of a topic as needs; characters that the index never has side by side stand alone. */
     _addTopic(topic, asked) {
       const words = this.cut(topic);
       const long = words.filter((word) => Array.from(word).length > 1);
@@ -143,6 +145,7 @@
       const [word, ...inner] = parts(piece);
       if (!word || this.index.asking.has(word)) return;
       const needs =
+        this._either(word, asked) ??
         this._known(word) ??
         this._asPinyin(word, asked) ??
         this._begun(word) ??
@@ -152,6 +155,15 @@
         this._glued(word, 2) ??
         inner.filter((part) => this.index.hasLatin(part)).map((part) => [[part, 1]]);
       asked.needs.push(...needs);
+    }
+
+    /** A word of few sections and no title that would be pinyin, too: a book may give it as an example. */
+    _either(word, asked) {
+      const { titled, length } = this.index.postings(word);
+      const meaning = length && length <= FEW && !titled.includes(1) ? this.pinyin.meaning(word) : null;
+      if (!meaning?.choices || meaning.isBegun) return null;
+      asked.meant += meaning.choices[0];
+      return [[[word, 1], ...byRank(meaning.choices)]];
     }
 
     /** A word of the index, also in another form of it. */
@@ -176,7 +188,7 @@
         return [];
       }
       const longer = this.index.longer(word).map((term) => [term, 0.6]);
-      return [[...meaning.choices.map((term, rank) => [term, 1 / (1 + rank)]), ...longer]];
+      return [[...byRank(meaning.choices), ...longer]];
     }
 
     /** The beginning of a word. */
@@ -202,9 +214,12 @@
       const near = this.speller.nearLetters(word);
       if (!near.length) return null;
       asked.guess += near[0];
-      return [near.map((term, rank) => [term, 1 / (1 + rank)])];
+      return [byRank(near)];
     }
   }
+
+  /** Terms to choose from, the likeliest first. */
+  const byRank = (terms) => terms.map((term, rank) => [term, 1 / (1 + rank)]);
 
   /** The bigrams of characters that the cut has left side by side, outside any word. */
   function loosePairs(words) {

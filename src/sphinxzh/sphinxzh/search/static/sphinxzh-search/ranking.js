@@ -1,9 +1,9 @@
 /* The sections that answer a query, best first.
  *
- * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25, whose
- * part for term and section is in the index already, times the idf; raised where the term stands in the title,
- * and met in part where it stands in the title of a section around.  The second looks at the titles of the
- * best few: how much of the query they are. */
+ * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25,
+ * whose part for term and section is in the index already, times the idf; raised where the term stands in the
+ * title, and met in part where it stands in the title of a section around.  The second looks at the titles of
+ * the best few: how much of the query they are. */
 "use strict";
 
 (() => {
@@ -24,6 +24,8 @@
   class Ranker {
     constructor(data) {
       this.index = new Index(data);
+      const pinyin = new Pinyin(this.index);
+      this.reader = new Reader(this.index, pinyin, new Speller(this.index, pinyin));
       this.weights = WEIGHTS;
       this.sums = new Float32Array(this.index.count);
       this.met = new Float32Array(this.index.count);
@@ -32,13 +34,7 @@
       this.titles = new Map(); // section → its title, alone and with those around, ready to be compared
     }
 
-    /** Made when the first query is read: a reader who types no pinyin and no slip does not wait for it. */
-    get reader() {
-      const pinyin = (this._pinyin ??= new Pinyin(this.index));
-      return (this._reader ??= new Reader(this.index, pinyin, new Speller(this.index, pinyin)));
-    }
-
-    /** { results, total, marks, guess, meant } of a query. */
+    /** The best sections as `results`, how many there are as `total`, and what the reader made of the query. */
     ask(query) {
       const asked = this.reader.read(query);
       const total = this._addUp(asked);
@@ -48,7 +44,7 @@
         .map((section) => ({ section, score: this.sums[section] + this._likeTitle(section, asked, total) }))
         .sort((a, b) => b.score - a.score || a.section - b.section);
       const kept = results.filter(({ score }) => score > LEAST * results[0].score);
-      return { ...asked, results: kept, total: Math.max(kept.length, candidates.length) };
+      return { ...asked, results: kept, total: kept.length + Math.max(0, candidates.length - LOOKED_AT) };
     }
 
     /** Fill in `sums`; what a section that met every need in full would have met. */
@@ -80,7 +76,7 @@
           const section = list.sections[i];
           const gain = value * (list.weights[i] + list.titled[i] * weights.title);
           this.need[section] = Math.max(this.need[section], gain);
-          this.share[section] = 1;
+          this.share[section] = Math.max(this.share[section], factor);
           if (list.titled[i]) this._passOn(section, value * weights.around);
         }
       }
