@@ -1,22 +1,29 @@
 """Asks the search of a built site in a browser, and measures its answers against labels."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opencc import OpenCC
 from playwright.sync_api import Page
+from pypinyin import lazy_pinyin
+
+from sphinxzh.search.index import COMMON
+from sphinxzh.search.tokens import is_han, pieces
 
 QUERIES = Path(__file__).parent / "queries.toml"
 
 # What the reader would see, in the order shown: document # title.
 ASK = """async (queries) => {
-  const index = await sphinxzhSearch.load();
+  const { docs, docOf, titles } = await sphinxzhSearch.load();
   return queries.map((query) => {
     const began = performance.now();
     const { results, guess } = sphinxzhSearch.ask(query);
     const ms = performance.now() - began;
-    return { ms, guess, found: results.slice(0, 20).map(({ doc, title }) => `${index.docs[doc]}#${title}`) };
+    const found = results.slice(0, 20).map(({ section }) => `${docs[docOf[section]]}#${titles[section]}`);
+    return { ms, guess, found };
   });
 }"""
 
@@ -55,6 +62,31 @@ def labelled(path: Path = QUERIES) -> list[Labelled]:
         for kind, queries in table.items()
         for query, answers in queries.items()
     ]
+
+
+def generated(sections: Sequence[str]) -> list[Labelled]:
+    """The longest Han run of every heading, as a reader may type it; `sections` are document # title.
+
+    The kinds: traditional characters, pinyin, pinyin with spaces, and a character that sounds the same.
+    """
+    convert = OpenCC("s2t").convert
+    queries: list[Labelled] = []
+    for title in dict.fromkeys(section.partition("#")[2] for section in sections):
+        run = max(filter(is_han, pieces(title)), key=len, default="")
+        if not 2 <= len(run) <= 8:
+            continue
+        answers = tuple(section.replace(".html#", "#") for section in sections if run in section)
+        syllables = lazy_pinyin(run)
+        middle = len(run) // 2
+        alike = next(
+            (c for c in sorted(COMMON) if c != run[middle] and lazy_pinyin(c) == [syllables[middle]]), None
+        )
+        queries.append(Labelled("traditional", convert(run), answers))
+        queries.append(Labelled("pinyin", "".join(syllables), answers))
+        queries.append(Labelled("syllables", " ".join(syllables), answers))
+        if alike:
+            queries.append(Labelled("slips", run[:middle] + alike + run[middle + 1 :], answers))
+    return queries
 
 
 def ask(page: Page, queries: list[str]) -> list[dict[str, Any]]:

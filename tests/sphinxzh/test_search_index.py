@@ -42,11 +42,12 @@ def site(folder: Path, pages: dict[str, str], settings: str = "") -> Path:
 
 
 def make(source: Path, built: Path, options: Sequence[str] = (), builder: str = "html") -> dict[str, bytes]:
-    """Build; the files of the search."""
+    """Build; the index and the texts."""
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-n", "-W", "-q", *options, source, built]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return {path.name: path.read_bytes() for path in (built / "_static" / "sphinxzh-search").iterdir()}
+    folder = built / "_static" / "sphinxzh-search"
+    return {path.name: path.read_bytes() for path in [folder / "index.js", *folder.glob("text-*.js")]}
 
 
 def data(files: dict[str, bytes]) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def test_numbers_are_written_in_the_base_that_the_docstring_names() -> None:
 
 def test_postings_are_gaps_and_steps() -> None:
     written = postings({7: 3, 0: 11, 8: 0})
-    assert read_back(written) == [11, 6 * LEVELS + 3, 0]
+    assert read_back(written) == [11, 6 * 2 * LEVELS + 3, 0]
 
 
 def test_a_term_weighs_more_in_a_title_and_in_a_short_section() -> None:
@@ -111,8 +112,17 @@ def test_a_term_weighs_more_in_a_title_and_in_a_short_section() -> None:
         return Text("page", "", 1, title, "", body)
 
     found = weighted([section("握手", "无"), section("无", "握手"), section("无", "握手" + "，别的" * 200)])
-    steps = found["握手"]
-    assert steps[0] > steps[1] > steps[2]
+    titled, short, long = (found["握手"][section] for section in range(3))
+    assert titled - LEVELS > short > long  # LEVELS says that it stands in the title
+
+
+def test_a_term_weighs_more_where_the_text_gives_its_english_word() -> None:
+    def section(body: str) -> Text:
+        return Text("page", "", 1, "无", "", body)
+
+    explained, mentioned = "这里讲倒排索引（inverted index）。", "这里讲倒排索引，和别的无关紧要。"
+    found = weighted([section(explained), section(mentioned)])["倒排"]
+    assert found[0] > found[1]
 
 
 def test_a_character_is_read_in_every_way_it_has() -> None:
@@ -204,7 +214,7 @@ def test_the_index_has_the_sections_as_the_builder_shows_them(tmp_path: Path) ->
     }  # only titles and terms lead there
 
 
-@pytest.mark.parametrize("builder", ["html", "singlehtml"])
+@pytest.mark.parametrize("builder", ["html", "dirhtml", "singlehtml"])
 def test_parallel_and_incremental_builds_give_the_bytes_of_a_clean_one(builder: str, tmp_path: Path) -> None:
     # Sphinx reads in parallel from more than five documents on.
     pages = {

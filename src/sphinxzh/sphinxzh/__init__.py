@@ -3,7 +3,7 @@
 Each capability is a module with a `setup` of its own, so that a site may also load just one of them:
 
 - `sphinxzh.segmenter`: jieba, quiet and with a cache of its own;
-- `sphinxzh.stemmer`: the stock search page works again under Sphinx 9.0 and 9.1.0;
+- `sphinxzh.searchpage`: the stock search page works again, and takes Chinese queries of several words;
 - `sphinxzh.lines`: a line break in the source between two Han characters is no space on the page;
 - `sphinxzh.search`: a search of sections as you type, which also works from a folder and on a single page;
 - `sphinxzh.svgpdf`: SVG pictures are vectors with real text in the PDF too.
@@ -19,6 +19,6 @@ __version__ = "0.1.0"
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Load every capability."""
-    for module in ("segmenter", "stemmer", "lines", "search", "svgpdf"):
+    for module in ("segmenter", "searchpage", "lines", "search", "svgpdf"):
         app.setup_extension(f"sphinxzh.{module}")
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,7 +6,9 @@ At the end of a build it writes, beside the site's other static files:
 - `sphinxzh-search/text-N.js`: the text of one document, fetched when a hit in it is shown.
 
 Both are scripts that hand over data, so that they load from a folder (file://) too, where a page may not
-fetch anything else.  The search box is the theme's own; where there is none, one is added.
+fetch anything else.  The scripts that read them come from `static/`: every page names the three of the box
+and the panel (SCRIPTS); those of the engine are fetched together with the index.  The search box is the
+theme's own; where there is none, one is added.
 """
 
 from pathlib import Path
@@ -24,6 +26,7 @@ from sphinxzh.segmenter import is_chinese
 FOLDER = "sphinxzh-search"
 BUILDERS = ("html", "dirhtml", "singlehtml")
 STATIC = Path(__file__).parent / "static"
+SCRIPTS = (f"{FOLDER}/tokens.js", f"{FOLDER}/highlight.js", "sphinxzh-search.js")
 
 
 def texts_of(builder: StandaloneHTMLBuilder) -> list[Text]:
@@ -69,7 +72,7 @@ def write(app: Sphinx, error: Exception | None) -> None:
     for number, docname in enumerate(dict.fromkeys(text.docname for text in texts)):
         bodies = [text.body for text in texts if text.docname == docname]
         files[f"text-{number}.js"] = script("sphinxzhSearch.text", number, bodies)
-    for old in folder.glob("*.js"):
+    for old in folder.glob("text-*.js"):
         if old.name not in files:
             old.unlink()
     for name, content in files.items():
@@ -77,10 +80,11 @@ def write(app: Sphinx, error: Exception | None) -> None:
 
 
 def add_files(app: Sphinx) -> None:
-    """Name the script and the style to every page; Sphinx copies them with the site's own."""
+    """Name the scripts and the style to every page; Sphinx copies them with the site's own."""
     if _takes_part(app):
         app.config.html_static_path = [*app.config.html_static_path, str(STATIC)]
-        app.add_js_file("sphinxzh-search.js", loading_method="defer")
+        for name in SCRIPTS:
+            app.add_js_file(name, loading_method="defer")
         app.add_css_file("sphinxzh-search.css")
 
 

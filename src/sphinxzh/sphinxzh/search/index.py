@@ -7,26 +7,30 @@ where the field weights below multiply a term's count.  The part that depends on
 tf / (tf + k1 (1 - b + b length / average)), is computed here and kept as one of LEVELS steps; what depends
 on the query is left to the browser.
 
-A posting is the number (gap × LEVELS + step), where gap counts the sections skipped since the last posting,
-written in base 45, least digit first: digits 46–90 of DIGITS continue, 0–45 end.  A line of `han` is a
-character, its postings where it stands alone, and then each character that follows it somewhere, with `!`
-when the two are a word, and their postings.  A line of `latin` is the count of characters shared with the
-line before (a digit), the other characters, a space, postings.
+A posting is the number (gap × 2 LEVELS + step), where gap counts the sections skipped since the last
+posting, and step has LEVELS added when the term stands in the section's title.  It is written in base 45,
+least digit first: digits 46–90 of DIGITS continue, 0–45 end.  A line of `han` is a character, its postings
+where it stands alone, and then each character that follows it somewhere, with `!` when the two are a word,
+and their postings.  A line of `latin` is the count of characters shared with the line before (a digit), the
+other characters, a space, postings; the lines are in the order of UTF-16, which is that of JavaScript.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
 from sphinxzh.search.collect import Text
-from sphinxzh.search.tokens import fold, is_han, pieces, simplified, terms
-from sphinxzh.search.words import Words, readings
+from sphinxzh.search.tokens import HAN, fold, is_han, pieces, simplified, terms
+from sphinxzh.search.words import ASKING, Words, readings
 
-WEIGHTS = {"title": 4, "terms": 3, "body": 1}
+WEIGHTS = {"title": 4, "terms": 3, "glossed": 2, "body": 1}
 K1, B = 1.2, 0.6
 LEVELS = 12
+_GLOSS = re.compile(rf"([{HAN}]{{2,6}}) ?[（(]([A-Za-z][A-Za-z -]{{1,40}})[）)]")
 # The 3755 common characters of GB 2312, level 1: a reader may type one that the site does not have, for one
 # that sounds like it.
 COMMON = set(
@@ -50,19 +54,30 @@ def postings(found: dict[int, int]) -> str:
     """Sections and steps, in the order of the sections."""
     last, written = -1, ""
     for section, step in sorted(found.items()):
-        written += number((section - last - 1) * LEVELS + step)
+        written += number((section - last - 1) * 2 * LEVELS + step)
         last = section
     return written
 
 
+def glossed(body: str) -> str:
+    """The words that a text gives in two languages, as Chinese books do where they explain a term.
+
+    >>> glossed("这张表叫倒排索引（inverted index），见下文（RFC 5869）。")
+    '表叫倒排索引 inverted index'
+    """
+    return " ".join(word for both in _GLOSS.findall(body) for word in both)
+
+
 def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     """The step of each term in each section."""
+    titles = [set(terms(text.title)) for text in texts]
     counts: list[Counter[str]] = []
     for text in texts:
         count: Counter[str] = Counter()
-        for name, weight in WEIGHTS.items():
-            for term, times in Counter(terms(getattr(text, name))).items():
-                count[term] += weight * times
+        fields = {"title": text.title, "terms": text.terms, "glossed": glossed(text.body), "body": text.body}
+        for name, said in fields.items():
+            for term, times in Counter(terms(said)).items():
+                count[term] += WEIGHTS[name] * times
         counts.append(count)
     lengths = [sum(count.values()) for count in counts]
     average = sum(lengths) / max(1, len(lengths)) or 1.0
@@ -70,7 +85,8 @@ def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     for section, (count, length) in enumerate(zip(counts, lengths, strict=True)):
         room = K1 * (1 - B + B * length / average)
         for term, times in count.items():
-            found.setdefault(term, {})[section] = min(LEVELS - 1, int(times / (times + room) * LEVELS))
+            step = min(LEVELS - 1, int(times / (times + room) * LEVELS))
+            found.setdefault(term, {})[section] = step + LEVELS * (term in titles[section])
     return found
 
 
@@ -89,7 +105,7 @@ def han_lines(found: dict[str, dict[int, int]], words: Iterable[str]) -> str:
 def latin_lines(found: dict[str, dict[int, int]]) -> str:
     """The other terms and their postings."""
     lines, before = [], ""
-    for term in sorted(term for term in found if not is_han(term)):
+    for term in sorted((term for term in found if not is_han(term)), key=lambda t: t.encode("utf-16-be")):
         shared = 0
         while shared < min(len(before), len(term)) and before[shared] == term[shared]:
             shared += 1
@@ -131,12 +147,14 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
     docs = list(dict.fromkeys(text.docname for text in texts))
     number_of = {docname: index for index, docname in enumerate(docs)}
     return {
+        "version": sha256(repr(texts).encode()).hexdigest()[:8],  # of the texts, for their addresses
         "levels": LEVELS,
         "docs": [urls[docname] for docname in docs],
         "sections": [[number_of[text.docname], text.depth, text.anchor, text.title] for text in texts],
         "han": han_lines(found, known),
         "latin": latin_lines(found),
         "words": " ".join(keys),
+        "asking": " ".join(sorted(ASKING)),
         "runs": " ".join(title_runs(texts, set(keys))),
         "fold": "".join(old + new for old, new in sorted(folds.items())),
         "readings": " ".join(s + "".join(c) for s, c in readings(characters | COMMON).items()),

@@ -1,11 +1,11 @@
 """What of a text can be looked for: runs of Han characters, and words of letters and digits.
 
-The rule: the browser does the same to the query.  `fold` and `pieces` have their twins in
-`static/sphinxzh-search.js`, and a test compares the two on the same texts.
+The rule: the browser does the same to the query.  `fold`, `pieces` and `parts` have their twins in
+`static/sphinxzh-search/tokens.js`, and a test compares the two on the same texts.
 
 - Folding keeps the length: each character becomes its compatible form (full-width to half-width), its lower
   case and its simplified form, when these are one character too.  So a hit in the folded text is a hit at the
-  same place of the text.
+  same place of the text.  Characters outside the basic plane, which are two to JavaScript, stay as they are.
 - Han is looked up by bigrams: every two neighbours are a term, and a character that stands alone is one.
 - A word of letters is a term, and so are the parts of an identifier: `wg_noise_init` is also wg, noise and
   init, `CipherState` also cipher and state.
@@ -19,6 +19,7 @@ HAN = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\
 _PIECE = re.compile(rf"[{HAN}]+|[^\W{HAN}]+")
 _HAN_RUN = re.compile(rf"[{HAN}]")
 _PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+|\d+")
+BASIC_PLANE = 0xFFFF
 LONGEST = 40  # characters of a word; what is longer is data, not a name
 _DATA = re.compile(r"(?=.*\d)[0-9a-f]{12,}|\d{9,}")  # keys, hashes and the like
 
@@ -40,9 +41,11 @@ def simplified() -> dict[str, str]:
 
 @cache
 def _fold_one(character: str) -> str:
+    if ord(character) > BASIC_PLANE:
+        return character
     for change in (lambda c: unicodedata.normalize("NFKC", c), str.lower):
         changed = change(character)
-        if len(changed) == 1:
+        if len(changed) == 1 and ord(changed) <= BASIC_PLANE:
             character = changed
     return simplified().get(character, character)
 

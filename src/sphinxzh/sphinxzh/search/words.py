@@ -16,6 +16,16 @@ from sphinx.errors import ConfigError
 
 from sphinxzh.search.tokens import fold, is_han, pieces
 
+# Words that only ask, and particles: they say what kind of answer is wanted, not what it is about.
+ASKING = frozenset(
+    """
+    如何 怎么 怎么样 怎么办 怎么回事 怎样 怎样才 为什么 为何 什么 什么是 是什么 什么样 什么时候
+    哪里 哪些 哪个 哪几个 哪 谁 几 多少 是否 能否 能不能 可不可以 可以 会不会 有没有 是不是 要不要 应该
+    到底 究竟 一下 请问 这个 那个 这些 那些 的 了 吗 呢 吧 啊 么 是 在 和 与 或 把 被 也 还 很
+    我 你 它 他 们 这 那
+    how what why when where which who is are was the an of to in on and or for with do does can it this that
+    """.split()  # noqa: SIM905  (a list of words, to be read as one)
+)
 # A line of a user dictionary as jieba reads it: the word, which may hold spaces, its count, its kind.
 _LINE = re.compile(r"(?P<word>.+?)(?: [0-9]+)?(?: [a-z]+)?")
 

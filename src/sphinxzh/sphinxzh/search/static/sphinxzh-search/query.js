@@ -1,0 +1,231 @@
+/* What a query asks for.
+ *
+ * The rule: a query becomes needs.  A need is a list of [term, factor], any of which meets it, the best one
+ * counting; a section should meet all of them.  Han is cut into the words of the index, not of a dictionary:
+ * what no section says cannot be found.  `bonds` are the bigrams between these words, which tell that they
+ * stand side by side. */
+"use strict";
+
+(() => {
+  const { fold, pieces, isHan, bigrams, parts } = window.sphinxzhSearch;
+  const LONGEST_QUERY = 200;
+  const LONGEST_WORD = 12;
+  const COMPOUND = 4; // characters of a word that is looked into
+  const INNER = 0.3; // factor of a word inside it
+  const LOOSE = 0.5; // factor of two characters side by side that are no word
+  const FEW = 5; // sections that have a word which may be an example
+  const ALONE = 0.3; // factor of a character that stands for a word the index does not have
+  const ENDINGS = [
+    [/ies$/, "y"],
+    [/es$/, ""],
+    [/s$/, ""],
+    [/ing$/, ""],
+    [/ed$/, ""],
+    [/d$/, ""],
+  ];
+
+  /** The fewest pieces that make up a row of units; `cost` of a piece, or Infinity where there is none such. */
+  function fewest(units, longest, cost) {
+    const best = [{ cost: 0, pieces: [] }];
+    for (let end = 1; end <= units.length; end++) {
+      best[end] = { cost: Infinity, pieces: [] };
+      for (let start = Math.max(0, end - longest); start < end; start++) {
+        const piece = units.slice(start, end).join("");
+        const total = best[start].cost + cost(piece, end - start);
+        if (total < best[end].cost) best[end] = { cost: total, pieces: [...best[start].pieces, piece] };
+      }
+    }
+    return best[units.length];
+  }
+
+  class Reader {
+    constructor(index, pinyin, speller) {
+      Object.assign(this, { index, pinyin, speller });
+    }
+
+    /** A query as needs, bonds, what to mark, and what was guessed or meant by pinyin. */
+    read(text) {
+      const plain = text.slice(0, LONGEST_QUERY).normalize("NFKC").replace(/([a-z])['’]([a-z])/gi, "$1$2");
+      const found = this._joined(pieces(plain));
+      const asked = { text: fold(plain.trim()), needs: [], bonds: [], marks: new Set(), guess: "", meant: "" };
+      asked.isOnePiece = found.length === 1;
+      for (const piece of found) {
+        if (isHan(piece)) this._readHan(fold(piece), asked);
+        else this._readLetters(piece, asked);
+      }
+      if (!asked.needs.length) for (const piece of found.map(fold)) this._addAsking(piece, asked);
+      for (const need of asked.needs) for (const [term] of need) asked.marks.add(term);
+      return asked;
+    }
+
+    /** Syllables of pinyin that were typed apart become one piece. */
+    _joined(found) {
+      const areSyllables = found.length > 1 && found.every((piece) => /^[a-z]{1,6}$/i.test(piece));
+      if (!areSyllables || found.every((piece) => this.index.hasLatin(fold(piece)))) return found;
+      const letters = fold(found.join(""));
+      return this.pinyin.meaning(letters) ? [letters] : found;
+    }
+
+    // -- Han ------------------------------------------------------------------------------------------------
+
+    _readHan(run, asked) {
+      const topics = this._topics(run).map((topic) => this._corrected(topic, run, asked));
+      for (const topic of topics) this._addTopic(topic, asked);
+      const wanted = new Set(asked.needs.flat().map(([term]) => term));
+      const said = Array.from(asked.guess ? topics.join("") : run);
+      asked.bonds.push(...bigrams(said).filter((pair) => !wanted.has(pair)));
+    }
+
+    /** When a query does nothing but ask, that is what it is about. */
+    _addAsking(piece, asked) {
+      if (isHan(piece)) this._addTopic(piece, asked);
+      else if (this.index.asking.has(piece) && this.index.hasLatin(piece)) asked.needs.push([[piece, 1]]);
+    }
+
+    /** The parts of a run between the words that only ask. */
+    _topics(run) {
+      const topics = [""];
+      for (const word of this.cut(run)) {
+        if (this.index.asking.has(word)) topics.push("");
+        else topics[topics.length - 1] += word;
+      }
+      return topics.filter(Boolean);
+    }
+
+    /** A topic, or what was meant by it when a character is out of place. */
+    _corrected(topic, run, asked) {
+      const characters = Array.from(topic);
+      const better = characters.length > 1 ? this.speller.righted(characters) : null;
+      const isAll = asked.isOnePiece && topic === run && characters.length === 2;
+      if (!better || !(better.isSure || isAll)) return topic;
+      asked.guess += better.run;
+      return better.run;
+    }
+
+    /** The words of a topic as needs; characters that the index never has side by side stand alone. */
+    _addTopic(topic, asked) {
+      const words = this.cut(topic);
+      const long = words.filter((word) => Array.from(word).length > 1);
+      for (const word of long) asked.needs.push(this._wordNeed(word), ...this._inner(word));
+      const characters = Array.from(topic);
+      for (const pair of loosePairs(words))
+        if (this.index.postings(pair).length) asked.needs.push([[pair, long.length ? LOOSE : 1]]);
+      for (const place of this.speller.strangers(characters))
+        asked.needs.push([[characters[place], characters.length === 1 ? 1 : ALONE]]);
+      for (let from = 0; from < words.length; from++)
+        for (let to = from + 2; to <= words.length; to++) asked.marks.add(words.slice(from, to).join(""));
+    }
+
+    /** A word, or its bigrams where no section has the whole of it. */
+    _wordNeed(word) {
+      if (this.index.postings(word).length) return [[word, 1]];
+      return bigrams(Array.from(word)).map((pair) => [pair, 1]);
+    }
+
+    /** The words inside a compound: a section that does not have the whole may still speak of them. */
+    _inner(word) {
+      if (Array.from(word).length < COMPOUND) return [];
+      const inner = this.cut(word, (part) => part !== word).filter((part) => Array.from(part).length > 1);
+      return inner.map((part) => [[part, INNER]]);
+    }
+
+    /** Cut a run into the index's words: the fewest pieces win, a character outside a word counts as two. */
+    cut(run, isAllowed = () => true) {
+      const { index } = this;
+      const cost = (word, size) => {
+        if (size === 1) return index.asking.has(word) ? 1.5 : 2;
+        return isAllowed(word) && (index.asking.has(word) || index.isWord(word)) ? 1 : Infinity;
+      };
+      return fewest(Array.from(run), LONGEST_WORD, cost).pieces;
+    }
+
+    // -- Letters --------------------------------------------------------------------------------------------
+
+    _readLetters(piece, asked) {
+      const [word, ...inner] = parts(piece);
+      if (!word || this.index.asking.has(word)) return;
+      const needs =
+        this._either(word, asked) ??
+        this._known(word) ??
+        this._asPinyin(word, asked) ??
+        this._begun(word) ??
+        this._byParts(inner) ??
+        this._glued(word, 3) ??
+        this._guessed(word, asked) ??
+        this._glued(word, 2) ??
+        inner.filter((part) => this.index.hasLatin(part)).map((part) => [[part, 1]]);
+      asked.needs.push(...needs);
+    }
+
+    /** A word of few sections and no title that would be pinyin, too: a book may give it as an example. */
+    _either(word, asked) {
+      const { titled, length } = this.index.postings(word);
+      const meaning = length && length <= FEW && !titled.includes(1) ? this.pinyin.meaning(word) : null;
+      if (!meaning?.choices || meaning.isBegun) return null;
+      asked.meant += meaning.choices[0];
+      return [[[word, 1], ...byRank(meaning.choices)]];
+    }
+
+    /** A word of the index, also in another form of it. */
+    _known(word) {
+      const { index } = this;
+      if (index.hasLatin(word)) {
+        const longer = word.length > 2 ? index.longer(word) : [];
+        return [[[word, 1], ...longer.map((term) => [term, 0.5])]];
+      }
+      const stem = ENDINGS.map(([ending, instead]) => word.replace(ending, instead)).find(
+        (form) => form !== word && form.length > 2 && index.hasLatin(form),
+      );
+      return stem ? [[[stem, 0.9]]] : null;
+    }
+
+    _asPinyin(word, asked) {
+      const meaning = this.pinyin.meaning(word);
+      if (!meaning) return null;
+      asked.meant += meaning.run ?? meaning.choices[0];
+      if (meaning.run) {
+        this._readHan(meaning.run, asked);
+        return [];
+      }
+      const longer = this.index.longer(word).map((term) => [term, 0.6]);
+      return [[...byRank(meaning.choices), ...longer]];
+    }
+
+    /** The beginning of a word. */
+    _begun(word) {
+      const longer = word.length > 1 ? this.index.longer(word) : [];
+      return longer.length ? [longer.map((term) => [term, 0.8])] : null;
+    }
+
+    /** An identifier by its parts. */
+    _byParts(inner) {
+      const isKnown = inner.length > 1 && inner.every((part) => this.index.hasLatin(part));
+      return isKnown ? inner.map((part) => [[part, 1]]) : null;
+    }
+
+    /** Two or three words, none shorter than `least`, written as one. */
+    _glued(word, least) {
+      const cost = (part) => (part.length >= least && this.index.hasLatin(part) ? 1 : Infinity);
+      const cut = fewest(Array.from(word), word.length, cost);
+      return cut.cost < 4 ? cut.pieces.map((part) => [[part, 1]]) : null;
+    }
+
+    _guessed(word, asked) {
+      const near = this.speller.nearLetters(word);
+      if (!near.length) return null;
+      asked.guess += near[0];
+      return [byRank(near)];
+    }
+  }
+
+  /** Terms to choose from, the likeliest first. */
+  const byRank = (terms) => terms.map((term, rank) => [term, 1 / (1 + rank)]);
+
+  /** The bigrams of characters that the cut has left side by side, outside any word. */
+  function loosePairs(words) {
+    const isOne = (word) => Array.from(word).length === 1;
+    return words.slice(1).flatMap((word, i) => (isOne(word) && isOne(words[i]) ? [words[i] + word] : []));
+  }
+
+  Object.assign(window.sphinxzhSearch, { Reader });
+})();
