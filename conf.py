@@ -3,6 +3,8 @@
 sphinx-build -c . docs _build/html        (or simply: make html)
 """
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,6 +30,10 @@ extensions = [
     "bytecards",
     "bytestrip",
     "wireguard_drawings",
+    "look",
+    "notfound.extension",
+    "sphinx_copybutton",
+    "sphinxext.opengraph",
 ]
 exclude_patterns = ["_ext", "**/_*"]
 nitpicky = True
@@ -55,18 +61,52 @@ autodoc_typehints = "description"
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]
 
 # -- HTML -------------------------------------------------------------------------------------------------
+# Where the site and its sources can be reached: addresses that end with a slash.  There is no public place yet;
+# who publishes the book sets them here or in the environment.  With the first, pages have canonical addresses
+# and social cards; with the second, a link "编辑此页": the page's file is `edit_url` + `docs/…`.
+html_baseurl = os.environ.get("GLASSTUNNEL_SITE_URL", "")
+html_context = {
+    "edit_url": os.environ.get("GLASSTUNNEL_EDIT_URL", ""),
+    "description": "一本能运行的书：一条 VPN 隧道究竟怎样工作。书里的每个例子都是正在运行的代码。",
+}
+
 html_theme = "sphinx_rtd_theme"
-html_theme_options = {"collapse_navigation": False}  # chapters open in the sidebar without a page load
+html_theme_options = {"collapse_navigation": False}  # every page is in the sidebar of every page
 html_title = "玻璃隧道：看得见的 VPN"
 html_short_title = "玻璃隧道"
 html_static_path = ["_static"]
-html_css_files = ["book.css"]
+html_css_files = ["colours.css", "frame.css", "book.css"]
+html_js_files = [("book.js", {"defer": "defer"})]
 html_favicon = "_static/favicon.svg"
 html_logo = "_static/logo.svg"
 templates_path = ["_templates"]
+pygments_style = "inks.Day"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_last_updated_fmt = "%Y-%m-%d"
+ogp_description_length = 120
+ogp_social_cards = {"enable": False}  # one card for all pages, _static/card.png, needs no matplotlib
+copybutton_exclude = ".linenos, .gp, .go, .gt"  # a copied session is its commands
+notfound_urls_prefix = "/"
+notfound_template = "404.html"
+notfound_context = {"title": "没有这一页"}
+
+
+def _in_git() -> bool:
+    """Whether git can tell when a page changed; not so in an unpacked archive, or where git is missing."""
+    try:
+        asked = ["git", "-C", str(ROOT), "ls-files", "--error-unmatch", "conf.py"]
+        return subprocess.run(asked, capture_output=True, check=False).returncode == 0  # noqa: S603
+    except OSError:
+        return False
+
+
+if _in_git():
+    extensions.append("sphinx_last_updated_by_git")
+    suppress_warnings = ["git.too_shallow"]  # a page older than a shallow clone shows no date
+else:
+    html_last_updated_fmt = None  # the day of the build would be no answer
 
 # -- PDF --------------------------------------------------------------------------------------------------
 latex_engine = "xelatex"

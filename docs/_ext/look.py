@@ -1,0 +1,157 @@
+"""The look of the site: what of it is made at build, on top of the Read the Docs theme.
+
+The rule: a page loads what it shows and nothing else.  The theme keeps its grid and its typography; its fonts, its
+icons and the parts that our templates replace are taken out of its style sheet, and jQuery, which only the parts
+that we replace need, is not loaded.  Everything here is made while building, so that pages need no script to be
+complete; what the reader's screen decides is in _static/book.js and _static/scheme.js.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.errors import ConfigError
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.typing import ExtensionMetadata
+
+import inks
+
+ABSENT = re.compile(r"\.(fa|icon|btn|rst-versions|wy-(?!table))")  # parts that our templates do not have
+ICON = re.compile(r'FontAwesome|content:"\\f')
+UNUSED_SCRIPTS = ("_static/jquery.js", "_static/_sphinx_javascript_frameworks_compat.js")
+OUTPUT = re.compile(r'(<span class="g[ot]">[^<]*)</span>\n')
+CURRENT = re.compile(r'<a class="current reference internal" href="#"(>.*?</a>)', re.DOTALL)
+OWN_SECTIONS = re.compile(r"\A\s*<ul>\s*<li>\s*<a .*?</a>\s*(<ul>.*</ul>)\s*</li>\s*</ul>\s*\Z", re.DOTALL)
+
+
+# -- Style sheets ----------------------------------------------------------------------------------------------
+
+
+def trimmed(css: str) -> str:
+    """The theme's style sheet without fonts, icons and absent parts."""
+    css = re.sub(r"/\*.*?\*/|@charset[^;]*;", "", css, flags=re.DOTALL)
+    kept = []
+    for at, nested, selectors, declarations in re.findall(
+        r"(@[^{}]+)\{((?:[^{}]*\{[^{}]*\})*)[^{}]*\}|([^{}@]+)\{([^{}]*)\}", css
+    ):
+        if at.startswith("@media") and (inner := trimmed(nested)):
+            kept.append(f"{at}{{{inner}}}")
+        elif not at and not ICON.search(declarations):
+            wanted = [one for one in selectors.split(",") if not ABSENT.search(one)]
+            if wanted:
+                kept.append(f"{','.join(wanted)}{{{declarations}}}")
+    return "\n".join(kept)
+
+
+def put_style_sheets(app: Sphinx) -> None:
+    """Ours of the same names, which Sphinx copies after the theme's and its own.
+
+    The theme's becomes a layer: whatever our style sheets say then holds, however special its selectors are.
+    """
+    builder = app.builder
+    if not isinstance(builder, StandaloneHTMLBuilder):
+        return
+    (theme,) = (Path(folder) for folder in builder.theme.get_theme_dirs() if "sphinx_rtd_theme" in str(folder))
+    made = Path(app.doctreedir) / "look"
+    (made / "css").mkdir(parents=True, exist_ok=True)
+    original = (theme / "static" / "css" / "theme.css").read_text("utf-8")
+    (made / "css" / "theme.css").write_text(f"@layer theme {{\n{trimmed(original)}\n}}\n", "utf-8")
+    (made / "pygments.css").write_text(inks.sheet(), "utf-8")
+    app.config.html_static_path = [*app.config.html_static_path, str(made)]
+    app.config.html_permalinks_icon = "#"  # the theme has set a letter of its icon font
+
+
+def drop_unused(app: Sphinx, error: Exception | None) -> None:
+    """The theme's files that no page names any more."""
+    static = Path(app.outdir) / "_static"
+    if error is None and isinstance(app.builder, StandaloneHTMLBuilder):
+        for folder in (static / "css" / "fonts", static / "fonts", static / "js"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in ("_static/css/badge_only.css", *UNUSED_SCRIPTS):
+            (Path(app.outdir) / file).unlink(missing_ok=True)
+
+
+# -- Pages -----------------------------------------------------------------------------------------------------
+
+
+class Frames(SphinxPostTransform):
+    """A table stands in a box that scrolls when it is too wide; a link to another site says that it is one."""
+
+    default_priority = 800
+    formats = ("html",)
+
+    def run(self, **_: Any) -> None:
+        """Change the document that is about to be written."""
+        for table in list(self.document.findall(nodes.table)):
+            if "bytecard" not in table["classes"]:  # it fits any width by itself
+                box = nodes.container(classes=["wy-table-responsive"])
+                table.replace_self(box)
+                box += table
+        for reference in self.document.findall(nodes.reference):
+            if reference.get("refuri", "").startswith(("http://", "https://")):
+                reference["rel"] = "external"
+
+
+def finish_page(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """What a page's template is given."""
+    context["script_files"] = [
+        file for file in context["script_files"] if str(getattr(file, "filename", "")) not in UNUSED_SCRIPTS
+    ]
+    for file in context["script_files"]:
+        if getattr(file, "filename", None) and "async" not in file.attributes:
+            file.attributes["defer"] = "defer"  # in the order in which they stand, after the page is read
+    # The copy button leaves output out; with its line's end inside, no empty line stays behind.
+    context["body"] = OUTPUT.sub("\\1\n</span>", context.get("body") or "")
+    tags = context.get("metatags", "")
+    if not app.config.ogp_site_url:  # without a public address a page has none to tell
+        tags = re.sub(r'<meta property="og:url"[^>]*>\n?', "", tags)
+    context["metatags"] = tags
+    if app.builder.name != "singlehtml":
+        context["toctree"] = _with_own_sections(context["toctree"], context.get("toc") or "")
+
+
+def _with_own_sections(toctree: Any, toc: str) -> Any:
+    """A sidebar that names every page, and the sections of the one that is open."""
+
+    def made(**options: Any) -> str:
+        own = OWN_SECTIONS.match(toc)
+        sections = own[1] if own else ""
+        tree = toctree(**{**options, "titles_only": True}) or ""
+        return CURRENT.sub(
+            lambda found: f'<a class="current reference internal" href="#" aria-current="page"{found[1]}{sections}',
+            str(tree),
+            count=1,
+        )
+
+    return made
+
+
+# -- The public address ----------------------------------------------------------------------------------------
+
+
+def place(app: Sphinx, config: Any) -> None:
+    """Check the addresses of the site and of its sources, and hand them on."""
+    for name, value in (("html_baseurl", config.html_baseurl), ("edit_url", config.html_context.get("edit_url"))):
+        if value and not re.fullmatch(r"https?://[^\s?#]+/", value):
+            raise ConfigError(f"{name} is {value!r}; it must be an address that begins with http and ends with /")
+    if config.html_baseurl:
+        config.ogp_site_url = config.html_baseurl
+        config.ogp_image = "_static/card.png"
+        config.ogp_image_alt = config.html_title
+        config.notfound_urls_prefix = "/" + config.html_baseurl.split("/", 3)[3]
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Connect."""
+    app.add_post_transform(Frames)
+    app.connect("config-inited", place, priority=400)
+    app.connect("builder-inited", put_style_sheets)
+    app.connect("html-page-context", finish_page, priority=900)
+    app.connect("build-finished", drop_unused)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
