@@ -4,7 +4,6 @@ sphinx-build -c . docs _build/html        (or simply: make html)
 """
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +32,7 @@ extensions = [
     "look",
     "notfound.extension",
     "sphinx_copybutton",
+    "sphinx_last_updated_by_git",
     "sphinxext.opengraph",
 ]
 exclude_patterns = ["_ext", "**/_*"]
@@ -85,28 +85,13 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = "%Y-%m-%d"
+suppress_warnings = ["git"]  # in an archive, without git, in a shallow clone: pages then show no date
 ogp_description_length = 120
 ogp_social_cards = {"enable": False}  # one card for all pages, _static/card.png, needs no matplotlib
 copybutton_exclude = ".linenos, .gp, .go, .gt"  # a copied session is its commands
 notfound_urls_prefix = "/"
 notfound_template = "404.html"
 notfound_context = {"title": "没有这一页"}
-
-
-def _in_git() -> bool:
-    """Whether git can tell when a page changed; not so in an unpacked archive, or where git is missing."""
-    try:
-        asked = ["git", "-C", str(ROOT), "ls-files", "--error-unmatch", "conf.py"]
-        return subprocess.run(asked, capture_output=True, check=False).returncode == 0  # noqa: S603
-    except OSError:
-        return False
-
-
-if _in_git():
-    extensions.append("sphinx_last_updated_by_git")
-    suppress_warnings = ["git.too_shallow"]  # a page older than a shallow clone shows no date
-else:
-    html_last_updated_fmt = None  # the day of the build would be no answer
 
 # -- PDF --------------------------------------------------------------------------------------------------
 latex_engine = "xelatex"

@@ -16,13 +16,12 @@
   };
 
   button.hidden = false;
-  document.documentElement.classList.add("scripted"); // only now may the menu be away
   button.addEventListener("click", () => open(!isOpen()));
   menu.addEventListener("click", (event) => {
     if (event.target.closest("a")) open(false); // also to a place on this page
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !isOpen() || event.defaultPrevented) return;
+    if (event.key !== "Escape" || !isOpen() || event.target.closest("input")) return; // there it ends the search
     open(false);
     button.focus();
   });
@@ -56,15 +55,18 @@
   }
 
   // -- Boxes that scroll sideways ------------------------------------------------------------------------------
-  const reachable = (element) => {
-    const scrolls = element.scrollWidth > element.clientWidth + 1;
-    if (scrolls === element.hasAttribute("tabindex")) return;
-    const names = { tabindex: "0", role: "group", "aria-label": element.matches("pre") ? "代码" : "表格" };
-    for (const [name, value] of Object.entries(names))
-      scrolls ? element.setAttribute(name, value) : element.removeAttribute(name);
-  };
+  const NAMES = (element) => ({
+    tabindex: "0",
+    role: "group",
+    "aria-label": element.matches("pre") ? "代码" : "表格",
+  });
   const sizes = new ResizeObserver((entries) => {
-    for (const entry of entries) reachable(entry.target);
+    const changed = entries // all are measured before any is changed, so the page is laid out once
+      .map(({ target }) => [target, target.scrollWidth > target.clientWidth + 1])
+      .filter(([target, scrolls]) => scrolls !== target.hasAttribute("tabindex"));
+    for (const [target, scrolls] of changed)
+      for (const [name, value] of Object.entries(NAMES(target)))
+        scrolls ? target.setAttribute(name, value) : target.removeAttribute(name);
   });
   for (const element of document.querySelectorAll("main pre, .wy-table-responsive")) sizes.observe(element);
 })();

@@ -31,6 +31,7 @@
   };
 
   apply(kept());
+  root.classList.add("scripted"); // what only scripts can open again may be closed from the start
 
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("scheme-button");

@@ -65,9 +65,7 @@ class Day(Style):
 
     background_color = GROUND[0]
     highlight_color = CHOSEN[0]
-    styles: ClassVar[dict[_TokenType, str]] = {
-        token: f"{how} {day}" for token, (day, _, how) in INKS.items()
-    }
+    styles: ClassVar[dict[_TokenType, str]] = {token: f"{how} {day}" for token, (day, _, how) in INKS.items()}
 
 
 class Night(Style):

@@ -23,6 +23,8 @@ import inks
 ABSENT = re.compile(r"\.(fa|icon|btn|rst-versions|wy-(?!table))")  # parts that our templates do not have
 ICON = re.compile(r'FontAwesome|content:"\\f')
 UNUSED_SCRIPTS = ("_static/jquery.js", "_static/_sphinx_javascript_frameworks_compat.js")
+# Words of the stock search page; doctools.js makes a function of a string for them, which a strict policy forbids.
+SEARCH_SCRIPT = "_static/translations.js"
 OUTPUT = re.compile(r'(<span class="g[ot]">[^<]*)</span>\n')
 CURRENT = re.compile(r'<a class="current reference internal" href="#"(>.*?</a>)', re.DOTALL)
 OWN_SECTIONS = re.compile(r"\A\s*<ul>\s*<li>\s*<a .*?</a>\s*(<ul>.*</ul>)\s*</li>\s*</ul>\s*\Z", re.DOTALL)
@@ -55,7 +57,9 @@ def put_style_sheets(app: Sphinx) -> None:
     builder = app.builder
     if not isinstance(builder, StandaloneHTMLBuilder):
         return
-    (theme,) = (Path(folder) for folder in builder.theme.get_theme_dirs() if "sphinx_rtd_theme" in str(folder))
+    (theme,) = (
+        Path(folder) for folder in builder.theme.get_theme_dirs() if "sphinx_rtd_theme" in str(folder)
+    )
     made = Path(app.doctreedir) / "look"
     (made / "css").mkdir(parents=True, exist_ok=True)
     original = (theme / "static" / "css" / "theme.css").read_text("utf-8")
@@ -88,9 +92,12 @@ class Frames(SphinxPostTransform):
         """Change the document that is about to be written."""
         for table in list(self.document.findall(nodes.table)):
             if "bytecard" not in table["classes"]:  # it fits any width by itself
+                table["classes"].append("colwidths-auto")  # no inline style
                 box = nodes.container(classes=["wy-table-responsive"])
                 table.replace_self(box)
                 box += table
+        for image in self.document.findall(nodes.image):
+            image.attributes.pop("width", None)  # an inline style; on the site book.css says it
         for reference in self.document.findall(nodes.reference):
             if reference.get("refuri", "").startswith(("http://", "https://")):
                 reference["rel"] = "external"
@@ -100,12 +107,15 @@ def finish_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """What a page's template is given."""
+    absent = UNUSED_SCRIPTS if pagename == "search" else (*UNUSED_SCRIPTS, SEARCH_SCRIPT)
     context["script_files"] = [
-        file for file in context["script_files"] if str(getattr(file, "filename", "")) not in UNUSED_SCRIPTS
+        file for file in context["script_files"] if str(getattr(file, "filename", "")) not in absent
     ]
     for file in context["script_files"]:
         if getattr(file, "filename", None) and "async" not in file.attributes:
             file.attributes["defer"] = "defer"  # in the order in which they stand, after the page is read
+    if doctree is not None and context["edit_url"]:
+        context["edit_page"] = f"{context['edit_url']}docs/{app.env.doc2path(pagename, base=False)}"
     # The copy button leaves output out; with its line's end inside, no empty line stays behind.
     context["body"] = OUTPUT.sub("\\1\n</span>", context.get("body") or "")
     tags = context.get("metatags", "")
@@ -124,7 +134,9 @@ def _with_own_sections(toctree: Any, toc: str) -> Any:
         sections = own[1] if own else ""
         tree = toctree(**{**options, "titles_only": True}) or ""
         return CURRENT.sub(
-            lambda found: f'<a class="current reference internal" href="#" aria-current="page"{found[1]}{sections}',
+            lambda found: (
+                f'<a class="current reference internal" href="#" aria-current="page"{found[1]}{sections}'
+            ),
             str(tree),
             count=1,
         )
@@ -137,9 +149,14 @@ def _with_own_sections(toctree: Any, toc: str) -> Any:
 
 def place(app: Sphinx, config: Any) -> None:
     """Check the addresses of the site and of its sources, and hand them on."""
-    for name, value in (("html_baseurl", config.html_baseurl), ("edit_url", config.html_context.get("edit_url"))):
+    for name, value in (
+        ("html_baseurl", config.html_baseurl),
+        ("edit_url", config.html_context.get("edit_url")),
+    ):
         if value and not re.fullmatch(r"https?://[^\s?#]+/", value):
-            raise ConfigError(f"{name} is {value!r}; it must be an address that begins with http and ends with /")
+            raise ConfigError(
+                f"{name} is {value!r}; it must be an address that begins with http and ends with /"
+            )
     if config.html_baseurl:
         config.ogp_site_url = config.html_baseurl
         config.ogp_image = "_static/card.png"

@@ -649,7 +649,12 @@ const sphinxzhSearch = (() => {
     const input = field();
     const status = element("p", { role: "status", "aria-live": "polite" });
     const list = element("div", { role: "listbox", id: "sphinxzh-results", "aria-label": "搜索结果" });
-    const panel = element("div", { class: "sphinxzh-search", hidden: "" }, status, list);
+    const panel = element(
+      "div",
+      { class: "sphinxzh-search", role: "region", "aria-label": "搜索", hidden: "" }, // a landmark of the page
+      status,
+      list,
+    );
     document.body.append(panel);
     for (const [key, value] of Object.entries({
       role: "combobox",
