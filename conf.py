@@ -61,9 +61,9 @@ autodoc_typehints = "description"
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]
 
 # -- HTML -------------------------------------------------------------------------------------------------
-# Where the site and its sources can be reached: addresses that end with a slash.  There is no public place yet;
-# who publishes the book sets them here or in the environment.  With the first, pages have canonical addresses
-# and social cards; with the second, a link "编辑此页": the page's file is `edit_url` + `docs/…`.
+# Where the site and its sources can be reached: addresses that end with a slash.  There is no public place
+# yet; who publishes the book sets them here or in the environment.  With the first, pages have canonical
+# addresses and social cards; with the second, a link "编辑此页" to that address and `docs/…`.
 html_baseurl = os.environ.get("GLASSTUNNEL_SITE_URL", "")
 html_context = {
     "edit_url": os.environ.get("GLASSTUNNEL_EDIT_URL", ""),

@@ -1,13 +1,14 @@
 """The built site as others judge it: Lighthouse on several kinds of page, axe-core on every page.
 
-    python -m bench.pages
+    python -m bench.pages [--json FILE]
 
-Needs the site and the single page (`make html singlehtml`), Debian's chromium and npm; the programs are those of
-bench/lighthouse/package-lock.json and tests/axe/package-lock.json.  Pages are served as a host does it, compressed
-and with leave to be kept.  The scores of Lighthouse are from 0 to 100; its phone is a slow one (4 × slower CPU,
-150 ms to the server, 1.6 Mbit/s), its desktop is not.
+Needs the site and the single page (`make html singlehtml`), Debian's chromium, node and npm, which installs what
+the lock files of bench/lighthouse and tests/axe name.  Pages are served as a host does it: compressed, and files
+with a checksum in their address to be kept.  Scores are from 0 to 100.  Lighthouse's phone is a slow one (4 times
+slower, 150 ms from the server, 1.6 Mbit/s); the worst of three runs counts.
 """
 
+import argparse
 import gzip
 import http.server
 import json
@@ -18,29 +19,33 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlsplit
 
-from tests.browsing import PROGRAMS
+from tests.browsing import PROGRAMS, chromium, opened
+from tests.docs import axe
 
 ROOT = Path(__file__).resolve().parent.parent
-HERE = Path(__file__).resolve().parent / "lighthouse"
+BUILD = ROOT / "_build"
+LIGHTHOUSE = ROOT / "bench" / "lighthouse"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 KINDS = {
-    "front": "html/index.html",
-    "code": "html/tutorial/look.html",
-    "long chapter": "html/wireguard/handshake.html",
-    "byte cards": "html/wireguard/messages.html",
-    "glossary": "html/reference/glossary.html",
-    "index": "html/genindex.html",
+    "front page": "index.html",
+    "code and pictures": "tutorial/look.html",
+    "long chapter": "wireguard/handshake.html",
+    "byte cards": "wireguard/messages.html",
+    "glossary": "reference/glossary.html",
+    "index": "genindex.html",
 }
 DEVICES = {"desktop": ("--preset=desktop",), "phone": ()}
+FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic"
+RUNS = 3
 
 
 class _Host(http.server.SimpleHTTPRequestHandler):
-    """A host of static pages: compresses text, and lets the browser keep what has a checksum in its address."""
-
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -54,8 +59,8 @@ class _Host(http.server.SimpleHTTPRequestHandler):
         if path.suffix in (".html", ".css", ".js", ".svg"):
             body = gzip.compress(body, 6)
             self.send_header("Content-Encoding", "gzip")
-        kept = "public, max-age=31536000" if urlsplit(self.path).query.startswith("v=") else "no-cache"
-        self.send_header("Cache-Control", kept)
+        named_by_checksum = urlsplit(self.path).query.startswith("v=")
+        self.send_header("Cache-Control", "public, max-age=31536000" if named_by_checksum else "no-cache")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -67,35 +72,105 @@ class _Host(http.server.SimpleHTTPRequestHandler):
 @contextmanager
 def hosted(folder: Path) -> Iterator[str]:
     """The address of a host of a folder."""
-
-    def handler(*arguments: object) -> _Host:
-        return _Host(*arguments, directory=str(folder))  # type: ignore[arg-type]
-
+    handler = partial(_Host, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
+def install(folder: Path) -> None:
+    """What a lock file names, unless it is there."""
+    if not (folder / "node_modules").is_dir():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(command, cwd=folder, check=True, stdout=sys.stderr)
+
+
 def scores(url: str, options: tuple[str, ...]) -> dict[str, int]:
-    """What Lighthouse gives a page."""
+    """What one run of Lighthouse gives a page."""
     browser = next(path for name in PROGRAMS if (path := shutil.which(name)))
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        flags = "--headless=new --no-sandbox --disable-gpu --disable-quic"
         command = [
             "node",
-            str(HERE / "node_modules" / "lighthouse" / "cli" / "index.js"),
+            str(LIGHTHOUSE / "node_modules" / "lighthouse" / "cli" / "index.js"),
             url,
             *options,
             "--quiet",
             f"--only-categories={','.join(CATEGORIES)}",
             "--output=json",
             f"--output-path={report}",
-            f"--chrome-flags={flags}",
+            f"--chrome-flags={FLAGS}",
         ]
         subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": browser})
-        found = json.loads(report.read_text("utf-8"))
-        if os.environ.get("KEEP"):
-            Path(os.environ["KEEP"]).write_text(json.dumps(found))
-    return {name: round(100 * found["categories"][name]["score"]) for name in CATEGORIES}
+        found = json.loads(report.read_text("utf-8"))["categories"]
+    return {name: round(100 * found[name]["score"]) for name in CATEGORIES}
+
+
+def lighthouse() -> dict[str, dict[str, int]]:
+    """The worst scores of each kind of page on each device."""
+    install(LIGHTHOUSE)
+    found = {}
+    with hosted(BUILD / "html") as address:
+        for kind, path in KINDS.items():
+            for device, options in DEVICES.items():
+                runs = [scores(f"{address}/{path}", options) for _ in range(RUNS)]
+                found[f"{kind}, {device}"] = {name: min(run[name] for run in runs) for name in CATEGORIES}
+    return found
+
+
+def rules() -> dict[str, Any]:
+    """What axe-core finds on all pages of the site and of the single page, in each look."""
+    install(axe.FOLDER)
+    pages = [path for folder in ("html", "singlehtml") for path in sorted((BUILD / folder).rglob("*.html"))]
+    broken: list[str] = []
+    with chromium() as browser, hosted(BUILD / "html") as address:
+        for look, options in axe.LOOKS.items():
+            for file in pages:
+                inside = file.relative_to(BUILD)
+                with opened(browser, **options) as (page, _):
+                    page.set_default_timeout(180_000)  # the single page is the whole book
+                    single = inside.parts[0] == "singlehtml"
+                    page.goto(file.as_uri() if single else f"{address}/{file.relative_to(BUILD / 'html')}")
+                    faults = axe.violations(page) + axe.faint(page)
+                    broken += [f"{inside}, {look}: {fault}" for fault in faults]
+    return {"pages": len(pages), "looks": len(axe.LOOKS), "violations": broken}
+
+
+def as_json() -> dict[str, Any]:
+    """Both."""
+    return {"lighthouse": lighthouse(), "axe": rules()}
+
+
+def show(results: dict[str, Any]) -> None:
+    """The tables."""
+    print(f"{'Lighthouse':30} " + " ".join(f"{name:>15}" for name in CATEGORIES))
+    for name, numbers in results["lighthouse"].items():
+        print(f"{name:30} " + " ".join(f"{numbers[category]:15}" for category in CATEGORIES))
+    asked = results["axe"]
+    print(
+        f"\naxe-core, {asked['pages']} pages in {asked['looks']} looks: {len(asked['violations'])} violations"
+    )
+    for line in asked["violations"]:
+        print(line)
+
+
+def main() -> None:
+    """Measure and show."""
+    parser = argparse.ArgumentParser(prog="python -m bench.pages", description="Lighthouse and axe-core")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    arguments = parser.parse_args()
+    for needed in ("html/index.html", "singlehtml/index.html"):
+        if not (BUILD / needed).exists():
+            sys.exit(f"_build/{needed} is missing: make html singlehtml")
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            sys.exit(f"{program} is missing: apt-get install npm")
+    results = as_json()
+    show(results)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,9 @@
 """The colours of code: one table of inks, by day and by night.
 
-The rule: an ink stands once.  From the table come the two Pygments styles (`inks.Day` is that of the PDF) and the
-style sheet of the site, in which every colour is a `light-dark()`, so that code follows the page's color-scheme
-and no second sheet is loaded.  Against its ground each ink has a contrast of at least 4.5 to 1, which
-tests/docs/test_theme.py computes.
+The rule: an ink stands once.  From the table come the two Pygments styles (`inks.Day` is that of the PDF)
+and the style sheet of the site, in which every colour is a `light-dark()`, so that code follows the page's
+color-scheme and no second sheet is loaded.  Against its ground each ink has a contrast of at least 4.5 to 1,
+which tests/docs/test_theme.py computes.
 """
 
 from collections import defaultdict
@@ -22,7 +22,6 @@ from pygments.token import (
     Punctuation,
     String,
     Token,
-    _TokenType,
 )
 
 GROUND = ("#f4f8f9", "#10191e")
@@ -60,22 +59,20 @@ INKS = {
 }
 
 
-class Day(Style):
+class Day(Style):  # type: ignore[misc]  # Pygments has no types
     """Dark inks on light ground."""
 
     background_color = GROUND[0]
     highlight_color = CHOSEN[0]
-    styles: ClassVar[dict[_TokenType, str]] = {token: f"{how} {day}" for token, (day, _, how) in INKS.items()}
+    styles: ClassVar = {token: f"{how} {day}" for token, (day, _, how) in INKS.items()}
 
 
-class Night(Style):
+class Night(Style):  # type: ignore[misc]
     """Light inks on dark ground."""
 
     background_color = GROUND[1]
     highlight_color = CHOSEN[1]
-    styles: ClassVar[dict[_TokenType, str]] = {
-        token: f"{how} {night}" for token, (_, night, how) in INKS.items()
-    }
+    styles: ClassVar = {token: f"{how} {night}" for token, (_, night, how) in INKS.items()}
 
 
 def sheet() -> str:

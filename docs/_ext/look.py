@@ -1,9 +1,9 @@
 """The look of the site: what of it is made at build, on top of the Read the Docs theme.
 
-The rule: a page loads what it shows and nothing else.  The theme keeps its grid and its typography; its fonts, its
-icons and the parts that our templates replace are taken out of its style sheet, and jQuery, which only the parts
-that we replace need, is not loaded.  Everything here is made while building, so that pages need no script to be
-complete; what the reader's screen decides is in _static/book.js and _static/scheme.js.
+The rule: a page loads what it shows and nothing else.  Of the theme's style sheet the fonts, the icons and
+the parts that our templates do not have are left out, and jQuery, which only those parts need, is not loaded.
+Everything here is made while building, so that a page is complete without a script; what only the reader's
+screen can decide is in _static/book.js and _static/scheme.js.
 """
 
 import re
@@ -23,14 +23,14 @@ import inks
 ABSENT = re.compile(r"\.(fa|icon|btn|rst-versions|wy-(?!table))")  # parts that our templates do not have
 ICON = re.compile(r'FontAwesome|content:"\\f')
 UNUSED_SCRIPTS = ("_static/jquery.js", "_static/_sphinx_javascript_frameworks_compat.js")
-# Words of the stock search page; doctools.js makes a function of a string for them, which a strict policy forbids.
+# Words of the stock search page; for them doctools.js makes code of a string, which a strict policy forbids.
 SEARCH_SCRIPT = "_static/translations.js"
 OUTPUT = re.compile(r'(<span class="g[ot]">[^<]*)</span>\n')
 CURRENT = re.compile(r'<a class="current reference internal" href="#"(>.*?</a>)', re.DOTALL)
 OWN_SECTIONS = re.compile(r"\A\s*<ul>\s*<li>\s*<a .*?</a>\s*(<ul>.*</ul>)\s*</li>\s*</ul>\s*\Z", re.DOTALL)
 
 
-# -- Style sheets ----------------------------------------------------------------------------------------------
+# -- Style sheets -----------------------------------------------------------------------------------------
 
 
 def trimmed(css: str) -> str:
@@ -79,11 +79,11 @@ def drop_unused(app: Sphinx, error: Exception | None) -> None:
             (Path(app.outdir) / file).unlink(missing_ok=True)
 
 
-# -- Pages -----------------------------------------------------------------------------------------------------
+# -- Pages ------------------------------------------------------------------------------------------------
 
 
 class Frames(SphinxPostTransform):
-    """A table stands in a box that scrolls when it is too wide; a link to another site says that it is one."""
+    """A table stands in a box that scrolls when it is too wide; a link to another site says it is one."""
 
     default_priority = 800
     formats = ("html",)
@@ -144,7 +144,7 @@ def _with_own_sections(toctree: Any, toc: str) -> Any:
     return made
 
 
-# -- The public address ----------------------------------------------------------------------------------------
+# -- The public address -----------------------------------------------------------------------------------
 
 
 def place(app: Sphinx, config: Any) -> None:

@@ -1,13 +1,14 @@
 """axe-core on a page: what the rules of accessibility are broken by, and where.
 
-The rule: every rule that axe-core counts as a violation is one, those of WCAG 2.2 A and AA and the good practices;
-none is switched off.  axe-core comes from npm by the committed lock file tests/axe/package-lock.json:
+The rule: what axe-core counts as a violation is one, by WCAG 2.2 A and AA and by good practice; no rule is
+switched off.  axe-core comes from npm by the committed lock file tests/axe/package-lock.json:
 
     npm ci --prefix tests/axe
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -17,7 +18,7 @@ from tests.docs.pages import ROOT
 FOLDER = ROOT / "tests" / "axe"
 SCRIPT = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 # What the page looks like: the window's size and the system's colours.
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 360, "height": 780}, "color_scheme": "light", "has_touch": True},

@@ -58,7 +58,7 @@ def light(page: Page, selector: str) -> float:
     return float(page.evaluate(LIGHT, picture))
 
 
-# -- Light and dark --------------------------------------------------------------------------------------------
+# -- Light and dark ---------------------------------------------------------------------------------------
 
 
 def test_without_a_choice_the_page_follows_the_system_as_it_changes(browser: Browser) -> None:
@@ -132,7 +132,7 @@ def test_pictures_and_code_follow_the_reader_s_choice(browser: Browser) -> None:
         )
 
 
-# -- Copying ---------------------------------------------------------------------------------------------------
+# -- Copying ----------------------------------------------------------------------------------------------
 
 
 def copied(page: Page, block: int, language: str) -> str:
@@ -163,7 +163,7 @@ def test_from_a_python_session_it_copies_what_can_be_run(browser: Browser) -> No
         assert copied(page, 0, "python").splitlines() == expected
 
 
-# -- Keyboard --------------------------------------------------------------------------------------------------
+# -- Keyboard ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [DESK, HAND], ids=["desk", "hand"])
@@ -229,7 +229,7 @@ def test_without_scripts_every_page_of_the_menu_can_be_reached(browser: Browser)
         assert not page.locator("#scheme-button").is_visible()
 
 
-# -- Width, paper, policy --------------------------------------------------------------------------------------
+# -- Width, paper, policy ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("folder", ["html", "singlehtml"])
@@ -249,8 +249,8 @@ def test_a_box_that_scrolls_sideways_can_be_scrolled_by_the_keyboard(browser: Br
         box.focus()
         page.keyboard.press("ArrowRight")
         page.wait_for_function("document.activeElement.scrollLeft > 0")
-        fits = "[...document.querySelectorAll('main pre:not([tabindex])')].every((pre) => pre.scrollWidth <= pre.clientWidth + 1)"
-        assert page.evaluate(fits)
+        others = "[...document.querySelectorAll('main pre:not([tabindex])')]"
+        assert page.evaluate(f"{others}.every((pre) => pre.scrollWidth <= pre.clientWidth + 1)")
 
 
 def test_on_paper_the_text_stands_alone_and_on_white(browser: Browser) -> None:
