@@ -2,10 +2,10 @@
 
     python -m bench.pages [--json FILE]
 
-Needs the site and the single page (`make html singlehtml`), Debian's chromium, node and npm, which installs what
-the lock files of bench/lighthouse and tests/axe name.  Pages are served as a host does it: compressed, and files
-with a checksum in their address to be kept.  Scores are from 0 to 100.  Lighthouse's phone is a slow one (4 times
-slower, 150 ms from the server, 1.6 Mbit/s); the worst of three runs counts.
+Needs the site and the single page (`make html singlehtml`), Debian's chromium, node and npm, which installs
+what the lock files of bench/lighthouse and tests/axe name.  Pages are served as a host does it: compressed,
+and files with a checksum in their address to be kept.  Scores go from 0 to 100.  The phone is a slow one
+(4 times slower, 150 ms from the server, 1.6 Mbit/s); the worst of three runs counts.
 """
 
 import argparse
