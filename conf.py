@@ -29,11 +29,10 @@ extensions = [
     "bytecards",
     "bytestrip",
     "wireguard_drawings",
-    "look",
+    "look",  # brings sphinxext.opengraph
     "notfound.extension",
     "sphinx_copybutton",
     "sphinx_last_updated_by_git",
-    "sphinxext.opengraph",
 ]
 exclude_patterns = ["_ext", "**/_*"]
 nitpicky = True

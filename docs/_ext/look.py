@@ -8,6 +8,8 @@ screen can decide is in _static/book.js and _static/scheme.js.
 
 import re
 import shutil
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import inks
 
 ABSENT = re.compile(r"\.(fa|icon|btn|rst-versions|wy-(?!table))")  # parts that our templates do not have
 ICON = re.compile(r'FontAwesome|content:"\\f')
+SITES = ("html", "dirhtml", "singlehtml")
 UNUSED_SCRIPTS = ("_static/jquery.js", "_static/_sphinx_javascript_frameworks_compat.js")
 # Words of the stock search page; for them doctools.js makes code of a string, which a strict policy forbids.
 SEARCH_SCRIPT = "_static/translations.js"
@@ -55,7 +58,7 @@ def put_style_sheets(app: Sphinx) -> None:
     The theme's becomes a layer: whatever our style sheets say then holds, however special its selectors are.
     """
     builder = app.builder
-    if not isinstance(builder, StandaloneHTMLBuilder):
+    if builder.name not in SITES or not isinstance(builder, StandaloneHTMLBuilder):
         return
     (theme,) = (
         Path(folder) for folder in builder.theme.get_theme_dirs() if "sphinx_rtd_theme" in str(folder)
@@ -72,7 +75,7 @@ def put_style_sheets(app: Sphinx) -> None:
 def drop_unused(app: Sphinx, error: Exception | None) -> None:
     """The theme's files that no page names any more."""
     static = Path(app.outdir) / "_static"
-    if error is None and isinstance(app.builder, StandaloneHTMLBuilder):
+    if error is None and app.builder.name in SITES:
         for folder in (static / "css" / "fonts", static / "fonts", static / "js"):
             shutil.rmtree(folder, ignore_errors=True)
         for file in ("_static/css/badge_only.css", *UNUSED_SCRIPTS):
@@ -107,6 +110,8 @@ def finish_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """What a page's template is given."""
+    if app.builder.name not in SITES:
+        return
     absent = UNUSED_SCRIPTS if pagename == "search" else (*UNUSED_SCRIPTS, SEARCH_SCRIPT)
     context["script_files"] = [
         file for file in context["script_files"] if str(getattr(file, "filename", "")) not in absent
@@ -166,6 +171,8 @@ def place(app: Sphinx, config: Any) -> None:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect."""
+    with redirect_stdout(StringIO()):  # it says that it will draw no cards, which nobody asked of it
+        app.setup_extension("sphinxext.opengraph")
     app.add_post_transform(Frames)
     app.connect("config-inited", place, priority=400)
     app.connect("builder-inited", put_style_sheets)

@@ -1,5 +1,6 @@
 """What the look of the site is made of: inks that can be read, a lean style sheet, tags, addresses."""
 
+import json
 import os
 import re
 import struct
@@ -176,3 +177,12 @@ def test_a_page_shows_the_day_on_which_git_saw_it_change() -> None:
         "log", "-1", "--format=%ad", "--date=format-local:%Y-%m-%d", "--", str(DOCS / "reference/glossary.md")
     )
     assert f'最近更新：<time datetime="{day}">' in page
+
+
+@pytest.mark.parametrize("path", ["tests/axe/package-lock.json", "bench/lighthouse/package-lock.json"])
+def test_what_comes_from_npm_is_pinned_by_checksum_and_bound_to_no_host(path: str) -> None:
+    packages = json.loads((ROOT / path).read_text("utf-8"))["packages"]
+    others = [package for name, package in packages.items() if name]
+    assert others
+    assert all(package["integrity"].startswith("sha512-") for package in others)
+    assert not any("resolved" in package for package in others)
