@@ -37,6 +37,7 @@
     const title = part.querySelector("a").textContent;
     const say = (unfolded) => {
       part.classList.toggle("unfolded", unfolded);
+      part.classList.toggle("folded", !unfolded);
       fold.setAttribute("aria-expanded", String(unfolded));
     };
     fold.type = "button";

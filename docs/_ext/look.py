@@ -9,12 +9,15 @@ screen can decide is in _static/book.js and _static/scheme.js.
 import re
 import shutil
 from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.errors import ConfigError
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -29,6 +32,8 @@ UNUSED_SCRIPTS = ("_static/jquery.js", "_static/_sphinx_javascript_frameworks_co
 # Words of the stock search page; for them doctools.js makes code of a string, which a strict policy forbids.
 SEARCH_SCRIPT = "_static/translations.js"
 OUTPUT = re.compile(r'(<span class="g[ot]">[^<]*)</span>\n')
+PICTURE = re.compile(r'(<img\b[^>]*?\bsrc="[^"]*_images/([^"/]+\.svg)")')
+VIEW_BOX = re.compile(r'<svg\b[^>]*\bviewBox="0 0 ([\d.]+) ([\d.]+)"')
 CURRENT = re.compile(r'<a class="current reference internal" href="#"(>.*?</a>)', re.DOTALL)
 OWN_SECTIONS = re.compile(r"\A\s*<ul>\s*<li>\s*<a .*?</a>\s*(<ul>.*</ul>)\s*</li>\s*</ul>\s*\Z", re.DOTALL)
 
@@ -122,13 +127,22 @@ def finish_page(
     if doctree is not None and context["edit_url"]:
         context["edit_page"] = f"{context['edit_url']}docs/{app.env.doc2path(pagename, base=False)}"
     # The copy button leaves output out; with its line's end inside, no empty line stays behind.
-    context["body"] = OUTPUT.sub("\\1\n</span>", context.get("body") or "")
+    body = OUTPUT.sub("\\1\n</span>", context.get("body") or "")
+    context["body"] = PICTURE.sub(partial(_with_size, app.builder), body)
     tags = context.get("metatags", "")
     if not app.config.ogp_site_url:  # without a public address a page has none to tell
         tags = re.sub(r'<meta property="og:url"[^>]*>\n?', "", tags)
     context["metatags"] = tags
     if app.builder.name != "singlehtml":
         context["toctree"] = _with_own_sections(context["toctree"], context.get("toc") or "")
+
+
+def _with_size(builder: Builder, tag: re.Match[str]) -> str:
+    """An SVG with its size said, so that the text below does not move when it arrives."""
+    sources = {name: source for source, name in builder.images.items()}
+    source = Path(builder.srcdir) / sources.get(unquote(tag[2]), "")
+    size = VIEW_BOX.search(source.read_text("utf-8")) if source.is_file() else None
+    return f'{tag[1]} width="{size[1]}" height="{size[2]}"' if size else tag[0]
 
 
 def _with_own_sections(toctree: Any, toc: str) -> Any:
