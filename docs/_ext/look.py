@@ -7,9 +7,9 @@ screen can decide is in _static/book.js and _static/scheme.js.
 """
 
 import re
-import shutil
 from contextlib import redirect_stdout
 from functools import partial
+from importlib.resources import files
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from sphinx.util.typing import ExtensionMetadata
 
 import inks
 
+THEME = Path(str(files("sphinx_rtd_theme"))) / "static"
+SHEET = Path("css") / "theme.css"
 ABSENT = re.compile(r"\.(fa|icon|btn|rst-versions|wy-(?!table))")  # parts that our templates do not have
 ICON = re.compile(r'FontAwesome|content:"\\f')
 SITES = ("html", "dirhtml", "singlehtml")
@@ -32,7 +34,7 @@ UNUSED_SCRIPTS = ("_static/jquery.js", "_static/_sphinx_javascript_frameworks_co
 # Words of the stock search page; for them doctools.js makes code of a string, which a strict policy forbids.
 SEARCH_SCRIPT = "_static/translations.js"
 OUTPUT = re.compile(r'(<span class="g[ot]">[^<]*)</span>\n')
-PICTURE = re.compile(r'(<img\b[^>]*?\bsrc="[^"]*_images/([^"/]+\.svg)")')
+PICTURE = re.compile(r'(<img\b(?![^>]* width=)[^>]*?\bsrc="[^"]*_images/([^"/]+\.svg)")')
 VIEW_BOX = re.compile(r'<svg\b[^>]*\bviewBox="0 0 ([\d.]+) ([\d.]+)"')
 CURRENT = re.compile(r'<a class="current reference internal" href="#"(>.*?</a>)', re.DOTALL)
 OWN_SECTIONS = re.compile(r"\A\s*<ul>\s*<li>\s*<a .*?</a>\s*(<ul>.*</ul>)\s*</li>\s*</ul>\s*\Z", re.DOTALL)
@@ -65,25 +67,21 @@ def put_style_sheets(app: Sphinx) -> None:
     builder = app.builder
     if builder.name not in SITES or not isinstance(builder, StandaloneHTMLBuilder):
         return
-    (theme,) = (
-        Path(folder) for folder in builder.theme.get_theme_dirs() if "sphinx_rtd_theme" in str(folder)
-    )
     made = Path(app.doctreedir) / "look"
     (made / "css").mkdir(parents=True, exist_ok=True)
-    original = (theme / "static" / "css" / "theme.css").read_text("utf-8")
-    (made / "css" / "theme.css").write_text(f"@layer theme {{\n{trimmed(original)}\n}}\n", "utf-8")
+    original = (THEME / SHEET).read_text("utf-8")
+    (made / SHEET).write_text(f"@layer theme {{\n{trimmed(original)}\n}}\n", "utf-8")
     (made / "pygments.css").write_text(inks.sheet(), "utf-8")
     app.config.html_static_path = [*app.config.html_static_path, str(made)]
     app.config.html_permalinks_icon = "#"  # the theme has set a letter of its icon font
 
 
 def drop_unused(app: Sphinx, error: Exception | None) -> None:
-    """The theme's files that no page names any more."""
-    static = Path(app.outdir) / "_static"
+    """The theme's files that no page names any more: all but its style sheet."""
     if error is None and app.builder.name in SITES:
-        for folder in (static / "css" / "fonts", static / "fonts", static / "js"):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in ("_static/css/badge_only.css", *UNUSED_SCRIPTS):
+        brought = (file.relative_to(THEME) for file in THEME.rglob("*") if file.is_file())
+        unused = ("_static" / file for file in brought if file != SHEET)
+        for file in (*unused, *map(Path, UNUSED_SCRIPTS)):
             (Path(app.outdir) / file).unlink(missing_ok=True)
 
 

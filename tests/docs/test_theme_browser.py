@@ -307,6 +307,18 @@ def test_the_page_of_what_is_missing_works_at_any_depth_below_the_site_s_address
         assert [line for line in troubles.logged if "404" not in line] == []
 
 
+@pytest.mark.parametrize("size", [DESK, HAND], ids=["desk", "hand"])
+def test_nothing_moves_while_a_page_arrives(size: dict[str, int], browser: Browser) -> None:
+    with chapter(browser, "tutorial/look.html", viewport=size) as (page, _):
+        moved = page.evaluate("""() => new Promise((resolve) => {
+          const seen = [];
+          new PerformanceObserver((list) => seen.push(...list.getEntries()))
+            .observe({ type: "layout-shift", buffered: true });
+          requestAnimationFrame(() => requestAnimationFrame(() => resolve(seen.map((one) => one.value))));
+        })""")
+        assert sum(moved) < 0.01, moved
+
+
 def test_a_page_loads_no_font_and_nothing_that_it_does_not_need(browser: Browser) -> None:
     with served(built("html")) as address, opened(browser) as (page, troubles):
         kinds: list[str] = []
