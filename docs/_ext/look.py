@@ -33,6 +33,9 @@ SITES = ("html", "dirhtml", "singlehtml")
 UNUSED_SCRIPTS = ("_static/jquery.js", "_static/_sphinx_javascript_frameworks_compat.js")
 # Words of the stock search page; for them doctools.js makes code of a string, which a strict policy forbids.
 SEARCH_SCRIPT = "_static/translations.js"
+CONSOLE = re.compile(r'<div class="highlight-console.*?</pre>', re.DOTALL)
+TAG = re.compile(r"<[^>]*>")
+HERE_DOCUMENT = re.compile(r"&lt;&lt;-?\s*(?:'|&#39;)?(\w+)")
 OUTPUT = re.compile(r'(<span class="g[ot]">[^<]*)</span>\n')
 PICTURE = re.compile(r'(<img\b(?![^>]* width=)[^>]*?\bsrc="[^"]*_images/([^"/]+\.svg)")')
 VIEW_BOX = re.compile(r'<svg\b[^>]*\bviewBox="0 0 ([\d.]+) ([\d.]+)"')
@@ -125,7 +128,8 @@ def finish_page(
     if doctree is not None and context["edit_url"]:
         context["edit_page"] = f"{context['edit_url']}docs/{app.env.doc2path(pagename, base=False)}"
     # The copy button leaves output out; with its line's end inside, no empty line stays behind.
-    body = OUTPUT.sub("\\1\n</span>", context.get("body") or "")
+    body = CONSOLE.sub(lambda block: typed(block[0]), context.get("body") or "")
+    body = OUTPUT.sub("\\1\n</span>", body)
     context["body"] = PICTURE.sub(partial(_with_size, app.builder), body)
     tags = context.get("metatags", "")
     if not app.config.ogp_site_url:  # without a public address a page has none to tell
@@ -133,6 +137,20 @@ def finish_page(
     context["metatags"] = tags
     if app.builder.name != "singlehtml":
         context["toctree"] = _with_own_sections(context["toctree"], context.get("toc") or "")
+
+
+def typed(block: str) -> str:
+    """A terminal session in which here-documents are no output, which Pygments takes them for."""
+    lines: list[str] = []
+    end = ""  # the word that ends the here-document, while we are in one
+    for line in block.split("\n"):
+        said = TAG.sub("", line).removeprefix("&gt; ")
+        lines.append(line.replace('<span class="go">', '<span class="sh">') if end else line)
+        if end:
+            end = "" if said == end else end
+        elif '<span class="gp">' in line and (opened := HERE_DOCUMENT.search(said)):
+            end = opened[1]
+    return "\n".join(lines)
 
 
 def _with_size(builder: Builder, tag: re.Match[str]) -> str:

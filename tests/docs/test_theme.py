@@ -103,6 +103,16 @@ def test_a_rule_is_kept_for_those_of_its_selectors_that_the_book_has() -> None:
     assert look.trimmed(css) == ".a{color:red}\n@media print{p{top:1}}"
 
 
+def test_a_here_document_is_typed_and_what_follows_it_is_output() -> None:
+    first = '<span class="gp"># </span>cat &gt; a &lt;&lt; <span class="s1">\'END\'</span>'
+    file = '<span class="go">one</span>\n<span class="go">END</span>'
+    rest = '<span class="gp"># </span>cat a\n<span class="go">one</span>\n</pre>'
+    session = f'<div class="highlight-console"><pre>{first}\n{file}\n{rest}'
+    made = look.typed(session)
+    assert made.count('<span class="sh">') == 2
+    assert made.endswith('cat a\n<span class="go">one</span>\n</pre>')
+
+
 def test_a_published_page_says_where_it_is_and_where_it_can_be_edited(published: Path) -> None:
     page = (published / "part" / "page.html").read_text("utf-8")
     assert '<link rel="canonical" href="https://book.example/glass/part/page.html" />' in page

@@ -155,6 +155,14 @@ def test_from_a_session_the_button_copies_the_commands_and_nothing_else(browser:
         assert copied(page, number, "console").splitlines() == commands
 
 
+def test_a_file_that_is_typed_in_a_session_is_copied_whole(browser: Browser) -> None:
+    (block,) = (one for one in read(DOCS / "tutorial/look.md").blocks if "<< 'END'" in one.content)
+    others = [one for one in read(DOCS / "tutorial/look.md").blocks if one.language == "console"]
+    typed = block.content.partition("\nEND\n")[0].removeprefix("# ") + "\nEND"
+    with chapter(browser, "tutorial/look.html") as (page, _):
+        assert copied(page, others.index(block), "console").rstrip("\n") == typed
+
+
 def test_from_a_python_session_it_copies_what_can_be_run(browser: Browser) -> None:
     blocks = [block for block in read(DOCS / "wireguard/messages.md").blocks if block.language == "python"]
     lines = blocks[0].content.splitlines()
