@@ -3,6 +3,7 @@
 sphinx-build -c . docs _build/html        (or simply: make html)
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -30,6 +31,10 @@ extensions = [
     "bytestrip",
     "wireguard_drawings",
     "timer_states",
+    "look",  # brings sphinxext.opengraph
+    "notfound.extension",
+    "sphinx_copybutton",
+    "sphinx_last_updated_by_git",
 ]
 exclude_patterns = ["_ext", "**/_*"]
 nitpicky = True
@@ -57,18 +62,37 @@ autodoc_typehints = "description"
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]
 
 # -- HTML -------------------------------------------------------------------------------------------------
+# Where the site and its sources can be reached: addresses that end with a slash.  There is no public place
+# yet; who publishes the book sets them here or in the environment.  With the first, pages have canonical
+# addresses and social cards; with the second, a link "编辑此页" to that address and `docs/…`.
+html_baseurl = os.environ.get("GLASSTUNNEL_SITE_URL", "")
+html_context = {
+    "edit_url": os.environ.get("GLASSTUNNEL_EDIT_URL", ""),
+    "description": "一本能运行的书：一条 VPN 隧道究竟怎样工作。书里的每个例子都是正在运行的代码。",
+}
+
 html_theme = "sphinx_rtd_theme"
-html_theme_options = {"collapse_navigation": False}  # chapters open in the sidebar without a page load
+html_theme_options = {"collapse_navigation": False}  # every page is in the sidebar of every page
 html_title = "玻璃隧道：看得见的 VPN"
 html_short_title = "玻璃隧道"
 html_static_path = ["_static"]
-html_css_files = ["book.css"]
+html_css_files = ["colours.css", "frame.css", "book.css"]
+html_js_files = [("book.js", {"defer": "defer"})]
 html_favicon = "_static/favicon.svg"
 html_logo = "_static/logo.svg"
 templates_path = ["_templates"]
+pygments_style = "inks.Day"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_last_updated_fmt = "%Y-%m-%d"
+suppress_warnings = ["git"]  # in an archive, without git, in a shallow clone: pages then show no date
+ogp_description_length = 120
+ogp_social_cards = {"enable": False}  # one card for all pages, _static/card.png, needs no matplotlib
+copybutton_exclude = ".linenos, .gp, .go, .gt"  # a copied session is its commands
+notfound_urls_prefix = "/"
+notfound_template = "404.html"
+notfound_context = {"title": "没有这一页"}
 
 # -- PDF --------------------------------------------------------------------------------------------------
 latex_engine = "xelatex"

@@ -96,6 +96,12 @@ RIGHTS = (
     Need("the right to make namespaces", right=may_make_namespaces),
 )
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
+BROWSER = (
+    Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
+    Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
+    CJK,
+)
+NPM = Need("npm", programs=("npm",))  # for axe-core, which is on npm only
 TEX = (
     Need("texlive-xetex", programs=("xelatex",)),
     Need("latexmk", programs=("latexmk",)),
@@ -132,7 +138,7 @@ def sphinx(builder: str) -> tuple[str, ...]:
     return python("sphinx", "-b", builder, "-d", trees, "docs", f"_build/{builder}", *strict)
 
 
-APART = "not interop and not browser and not built and not pdf and not shown"
+APART = "not interop and not browser and not axe and not built and not pdf and not shown"
 PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
 
 SHOWN = Tier(
@@ -186,11 +192,25 @@ TIERS = (
         "browser",
         "the site in a browser",
         (pytest("tests", "-m", "browser"),),
+        BROWSER,
+    ),
+    Tier(
+        "axe",
+        "the rules of accessibility, on every kind of page",
         (
-            Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
-            Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
-            CJK,
+            (
+                "npm",
+                "ci",
+                "--prefix",
+                "tests/axe",
+                "--prefer-offline",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+            ),
+            pytest("tests", "-m", "axe"),
         ),
+        (*BROWSER, NPM),
     ),
     Tier(
         "pdf",
@@ -259,7 +279,8 @@ def run(tier: Tier, missing: Iterable[Need]) -> Outcome:
     began = time.monotonic()
     result = "passed"
     for command in tier.commands:
-        print("$ " + shlex.join(["python", *command[1:]]), flush=True)
+        program = "python" if command[0] == sys.executable else command[0]
+        print("$ " + shlex.join([program, *command[1:]]), flush=True)
         status = finish(command, environment)
         if status:
             print(f"Failed with status {status}.", flush=True)

@@ -110,7 +110,8 @@
       this.input = input;
       this.status = element("p", { role: "status", "aria-live": "polite" });
       this.list = element("div", { role: "listbox", id: "sphinxzh-results", "aria-label": "搜索结果" });
-      this.box = element("div", { class: "sphinxzh-search", hidden: "" }, this.status, this.list);
+      const landmark = { class: "sphinxzh-search", role: "region", "aria-label": "搜索", hidden: "" };
+      this.box = element("div", landmark, this.status, this.list);
       this.active = -1;
       this.turn = 0; // counts the queries, so that a late answer is not shown
       document.body.append(this.box);
