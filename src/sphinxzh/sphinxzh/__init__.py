@@ -19,6 +19,6 @@ __version__ = "0.1.0"
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Load every capability."""
-    for module in ("segmenter", "stemmer", "lines", "search", "svgpdf"):
+    for module in ("segmenter", "stemmer", "lines", "search", "svgpdf", "latex"):
         app.setup_extension(f"sphinxzh.{module}")
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
