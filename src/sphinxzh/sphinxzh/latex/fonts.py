@@ -53,8 +53,9 @@ class Fonts:
     def that_has(self, character: str, role: str) -> str | None:
         """The font that has the character: the role's own if it can be; None if there is none."""
         own, other = self.own(character, role), (self.latin if is_wide(character) else self.han)[role]
-        narrow = (NARROW,) if role == "mono" and is_drawn(character) else ()
-        for font in (*narrow, own, other, *STAND_INS):
+        if role == "mono" and is_drawn(character) and ord(character) in families_cover(f"{NARROW}:style=Regular"):
+            return NARROW
+        for font in (own, other, *STAND_INS):
             if ord(character) in families_cover(font):
                 return font
         found = _lines("fc-list", f":charset={ord(character):x}:outline=True:color=False", "family")
@@ -66,9 +67,11 @@ def is_drawn(character: str) -> bool:
     return "\u2190" <= character <= "\u21ff" or "\u2500" <= character <= "\u259f"
 
 
-def code_scale(font: str) -> float:
-    """The size of a font in code, where half an em of Noto Sans Mono at 0.86 is one column."""
-    return 0.717 if font == NARROW else 0.86
+def code_features(font: str) -> str:
+    """The options of a font in code, where half an em of Noto Sans Mono at 0.86 is one column."""
+    if font == NARROW:  # its other faces lack some pieces of frames
+        return f"Scale=0.717,BoldFont={font},ItalicFont={font},BoldItalicFont={font}"
+    return "Scale=0.86"
 
 
 def is_wide(character: str) -> bool:

@@ -92,8 +92,11 @@ class StandIns:
             ranges = ",".join(f'"{ord(character):X}' for character in characters)
             lines.append(rf"\xeCJKDeclareSubCJKBlock{{{block}}}{{{ranges}}}")
             for command, font in zip(("main", "sans", "mono"), triple, strict=True):
-                scale = f",Scale={fonts.code_scale(font)}" if command == "mono" else ""
-                lines.append(rf"\setCJK{command}font[{block}{scale}]{{{font}}}")
+                features = f",{fonts.code_features(font)}" if command == "mono" else ""
+                lines.append(rf"\setCJK{command}font[{block}{features}]{{{font}}}")
+            codes = [f'"{ord(character):X}' for character in characters if set(self._chosen[character]) == {"mono"}]
+            if codes:
+                lines.append(rf"\sphinxzhonlyincode{{{block}}}{{{','.join(codes)}}}")
         path = Path(app.outdir) / f"{PACKAGE}.sty"
         path.write_text("\n".join((*lines, r"\endinput", "")), "utf-8")
 
