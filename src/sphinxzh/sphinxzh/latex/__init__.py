@@ -1,8 +1,8 @@
 """A Chinese PDF by `make latexpdf`, with nothing set in conf.py.
 
 The rule: everything here is a default, and what conf.py says of the same thing wins.  Python decides which
-region's fonts and which stand-ins are wanted; how the pages look stands in the two .sty files.  Only a Chinese
-site that is built through xelatex, which is Sphinx's choice for Chinese, is touched.
+region's fonts and which stand-ins are wanted; how the pages look stands in the two .sty files.  Only a
+Chinese site that is built through xelatex, which is Sphinx's choice for Chinese, is touched.
 """
 
 import re
@@ -53,7 +53,7 @@ def region(language: str) -> str:
 
 def applies(config: Config) -> bool:
     """Whether the site is Chinese and its PDF is made by xelatex."""
-    return config.language.startswith("zh") and config.latex_engine == "xelatex"
+    return bool(config.language.startswith("zh") and config.latex_engine == "xelatex")
 
 
 def missing() -> list[str]:

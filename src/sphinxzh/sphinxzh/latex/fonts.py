@@ -1,6 +1,6 @@
 """Which font has which character: of the fonts that sphinxzhfonts.sty sets, and of those that can stand in.
 
-The rule: fontconfig is asked, not guessed; a character counts as there only if every weight of the family has it.
+The rule: fontconfig is asked; a character counts as there only if every face of the family has it.
 """
 
 import shutil
@@ -53,7 +53,11 @@ class Fonts:
     def that_has(self, character: str, role: str) -> str | None:
         """The font that has the character: the role's own if it can be; None if there is none."""
         own, other = self.own(character, role), (self.latin if is_wide(character) else self.han)[role]
-        if role == "mono" and is_drawn(character) and ord(character) in families_cover(f"{NARROW}:style=Regular"):
+        if (
+            role == "mono"
+            and is_drawn(character)
+            and ord(character) in families_cover(f"{NARROW}:style=Regular")
+        ):
             return NARROW
         for font in (own, other, *STAND_INS):
             if ord(character) in families_cover(font):
@@ -91,7 +95,9 @@ def families_cover(font: str) -> frozenset[int]:
     A font is named by its family, or by a file of TeX's.
     """
     if font.endswith(".otf"):
-        faces = [line for path in _lines("kpsewhich", font) for line in _lines("fc-query", "-f%{charset}\n", path)]
+        faces = [
+            line for path in _lines("kpsewhich", font) for line in _lines("fc-query", "-f%{charset}\n", path)
+        ]
     else:
         faces = _lines("fc-list", f":family={font}", "-f%{charset}\n")
     return frozenset.intersection(*(_charset(face) for face in faces)) if faces else frozenset()

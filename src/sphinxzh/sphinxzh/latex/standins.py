@@ -1,8 +1,9 @@
 """No glyph is lost: a character that the text fonts lack is set in a font that has it.
 
-The rule: TeX drops such a character with a line in its log that nobody reads.  So the characters of the documents
-are collected as they are written; each one whose font lacks it goes into a class of its own, whose fonts have it;
-and for one that no font has, the warning names the page.  The author who sets other fonts ("fontpkg") is on their own.
+The rule: TeX drops such a character with a line in its log that nobody reads.  So the characters of the
+documents are collected as they are written; each one whose font lacks it goes into a class of its own, whose
+fonts have it; for one that no font has, a warning names the page.  An author who sets other fonts ("fontpkg")
+sees to this as well.
 """
 
 import unicodedata
@@ -26,7 +27,9 @@ UNPRINTED = (nodes.raw, nodes.math, nodes.math_block, nodes.comment)
 def follow(app: Sphinx, region: str) -> None:
     """Watch a build through LaTeX, whose text is set in the fonts of a region."""
     if not fonts.can_tell():
-        logger.info("fc-list (Debian: fontconfig) is missing: no font stands in where the text fonts lack a character.")
+        logger.info(
+            "fc-list (Debian: fontconfig) is missing: nothing stands in for glyphs that the text fonts lack."
+        )
         return
     stand_ins = StandIns(fonts.Fonts(region))
     app.add_latex_package(PACKAGE, after_hyperref=True)
@@ -63,8 +66,8 @@ class StandIns:
             self._lost.add(character)
             name = unicodedata.name(character, "no name")
             logger.warning(
-                "No font of this machine has %s (U+%04X, %s), so the PDF lacks it; Debian's fonts-symbola has "
-                "symbols and emoji, fonts-hanazono rare Han characters.",
+                "No font of this machine has %s (U+%04X, %s), so the PDF lacks it; Debian's fonts-symbola "
+                "has symbols and emoji, fonts-hanazono rare Han characters.",
                 character,
                 ord(character),
                 name,
@@ -94,7 +97,9 @@ class StandIns:
             for command, font in zip(("main", "sans", "mono"), triple, strict=True):
                 features = f",{fonts.code_features(font)}" if command == "mono" else ""
                 lines.append(rf"\setCJK{command}font[{block}{features}]{{{font}}}")
-            codes = [f'"{ord(character):X}' for character in characters if set(self._chosen[character]) == {"mono"}]
+            codes = [
+                f'"{ord(character):X}' for character in characters if set(self._chosen[character]) == {"mono"}
+            ]
             if codes:
                 lines.append(rf"\sphinxzhonlyincode{{{block}}}{{{','.join(codes)}}}")
         path = Path(app.outdir) / f"{PACKAGE}.sty"
