@@ -8,6 +8,7 @@ import os
 import subprocess
 
 from sphinx.application import Sphinx
+from sphinx.builders.latex import LaTeXBuilder
 from sphinx.locale import _
 from sphinx.util.i18n import format_date
 from sphinx.util.typing import ExtensionMetadata
@@ -32,7 +33,8 @@ def _set_date(app: Sphinx) -> None:
         return
     if seconds := last_commit(app.srcdir):
         os.environ[VARIABLE] = seconds  # the programs that this build starts go by it too
-        if app.builder.name == "latex" and not config.today:  # the builder took today's date when it was made
+        # the builder took today's date when it was made
+        if isinstance(app.builder, LaTeXBuilder) and not config.today:
             app.builder.context["date"] = format_date(
                 config.today_fmt or _("%b %d, %Y"), language=config.language
             )
