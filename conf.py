@@ -94,6 +94,16 @@ latex_elements = {
 }
 
 
+# -- EPUB -------------------------------------------------------------------------------------------------
+epub_basename = "glasstunnel"
+epub_uid = "glasstunnel"
+epub_identifier = "glasstunnel"
+epub_description = "WireGuard 与 Noise：一本会运行的书"
+epub_cover = ("_static/cover.svg", "")
+epub_tocscope = "includehidden"
+epub_exclude_files = ["_static/sphinxzh-search"]
+
+
 def setup(app: Sphinx) -> None:
     """What depends on the builder."""
     app.connect("builder-inited", _fold_the_single_page)

@@ -9,6 +9,7 @@ Each capability is a module with a `setup` of its own, so that a site may also l
 - `sphinxzh.svgpdf`: SVG pictures are vectors with real text in the PDF too;
 - `sphinxzh.latex`: a Chinese PDF by `make latexpdf`, without a lost glyph;
 - `sphinxzh.indexing`: the index sorted by pinyin, in HTML and in the PDF;
+- `sphinxzh.epub`: an EPUB that readers accept;
 - `sphinxzh.sourcedate`: the same sources make the same PDF and EPUB, to the byte.
 
 A site in another language is left as it is.
@@ -31,6 +32,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         "latex",
         "indexing",
         "sourcedate",
+        "epub",
     ):
         app.setup_extension(f"sphinxzh.{module}")
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

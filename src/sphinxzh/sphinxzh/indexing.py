@@ -65,7 +65,7 @@ class Order:
         for han, characters in groupby(text, _is_han):
             run = "".join(characters)
             parts += self._han(run) if han else map(_plain, run)
-        key = "".join(parts)
+        key = re.sub(" +", " ", "".join(parts)).strip()  # as TeX reads it in an argument
         # to makeindex an entry that is a number is no symbol, and comes under a heading of its own
         return f"*{ord(key[0]):05x}{key[1:]}" if key[:1].isdigit() else key
 
