@@ -1,7 +1,7 @@
 """A Chinese EPUB that readers accept, by `sphinx-build -b epub`.
 
 The rule: what Sphinx writes is kept, but for what it leaves out.  The package document declares which pages
-have drawings in them (EPUB 3 calls the property `svg`) and which picture is the cover (`cover-image`); and the
+have drawings in them (for EPUB 3, `svg`) and which picture is the cover (`cover-image`); and the
 files in the archive carry the date of the sources, so that the same sources make the same bytes.
 """
 
