@@ -124,7 +124,8 @@ def sort_page(order: Order, context: dict[str, Any]) -> None:
     for _stock, group in context["genindexentries"]:
         for text, (links, children, category) in group:
             key = order.key(f"{category} {text}" if category else text)
-            below = sorted(children, key=lambda child: (order.key(child[0]), child[0]))
+            # what only refers elsewhere comes last
+            below = sorted(children, key=lambda child: (not child[1], order.key(child[0]), child[0]))
             placed.append((key, category or heading(key), (text, (links, below, category))))
     placed.sort(key=lambda entry: (entry[0], entry[2][0]))
     groups = [

@@ -59,7 +59,8 @@ class Fonts:
             and ord(character) in families_cover(f"{NARROW}:style=Regular")
         ):
             return NARROW
-        for font in (own, other, *STAND_INS):
+        first = STAND_INS[:1] if is_circled(character) else ()
+        for font in (*first, own, other, *STAND_INS):
             if ord(character) in families_cover(font):
                 return font
         found = _lines("fc-list", f":charset={ord(character):x}:outline=True:color=False", "family")
@@ -69,6 +70,11 @@ class Fonts:
 def is_drawn(character: str) -> bool:
     """Whether it is an arrow or a piece of a frame: one column wide on a terminal, two in a Chinese font."""
     return "\u2190" <= character <= "\u21ff" or "\u2500" <= character <= "\u259f"
+
+
+def is_circled(character: str) -> bool:
+    """Whether it is one of ① to ⓿ or ❶ to ❿: Noto draws ① and ➀ with one glyph, which copies as ➀."""
+    return "\u2460" <= character <= "\u24ff" or "\u2776" <= character <= "\u277f"
 
 
 def code_features(font: str) -> str:
