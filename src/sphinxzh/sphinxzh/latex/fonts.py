@@ -59,12 +59,14 @@ class Fonts:
             and ord(character) in families_cover(f"{NARROW}:style=Regular")
         ):
             return NARROW
-        first = STAND_INS[:1] if is_circled(character) else ()
-        for font in (*first, own, other, *STAND_INS):
+        candidates = [own, other, *STAND_INS]
+        if is_circled(character):
+            candidates.insert(0, STAND_INS[0])
+        for font in candidates:
             if ord(character) in families_cover(font):
                 return font
         found = _lines("fc-list", f":charset={ord(character):x}:outline=True:color=False", "family")
-        return min((line.split(",")[0] for line in found), default=None)
+        return sorted(line.split(",")[0] for line in found)[0] if found else None
 
 
 def is_drawn(character: str) -> bool:
