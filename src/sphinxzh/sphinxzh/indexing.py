@@ -1,8 +1,8 @@
 """The index, in HTML and in the PDF, sorted as a Chinese reader looks things up: by pinyin, under letters.
 
 The rule: one order, `Order.key`, decides everywhere.  Its keys are plain ASCII, because makeindex compares
-bytes (it would put 握手 under half a character) and xindy, without a Chinese alphabet, puts every Han
-character under the same letter.  Both of them, and Python, agree about these keys.
+bytes (it would put 握手 under half a character) and xindy, which has no Chinese alphabet, puts 密钥 under V.
+Both of them, and Python, agree about these keys.
 """
 
 import re

@@ -85,7 +85,7 @@ def _set_defaults(_app: Sphinx, config: Config) -> None:
         *config.latex_additional_files,
         *(str(path) for path in sorted(TEXINPUTS.glob("*.sty"))),
     ]
-    if "latex_use_xindy" not in given:  # our sort keys need no xindy, which is another 40 MB
+    if "latex_use_xindy" not in given:  # our sort keys need no xindy, a package of its own
         config.latex_use_xindy = False
     if "latex_show_urls" not in given:
         config.latex_show_urls = "footnote"
