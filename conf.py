@@ -95,57 +95,14 @@ notfound_template = "404.html"
 notfound_context = {"title": "没有这一页"}
 
 # -- PDF --------------------------------------------------------------------------------------------------
-latex_engine = "xelatex"
+# What any Chinese PDF wants, sphinxzh sets.
 # The first page is for the site; in the PDF its toctree gives the parts, and their pages the chapters.
 latex_documents = [("index", "glasstunnel.tex", project, author, "manual", True)]
-latex_use_xindy = False
-latex_show_urls = "footnote"
 latex_toplevel_sectioning = "part"
 latex_elements = {
-    "papersize": "a4paper",
-    "pointsize": "11pt",
-    "extraclassoptions": "openany,oneside",
-    "geometry": r"\usepackage[hmargin=25mm,top=28mm,bottom=26mm,headheight=15pt]{geometry}",
-    # Han from the Noto fonts, which have a real bold; where they are missing, from Fandol, which TeX brings.
-    # Code is set in a font in which a Han character is as wide as two letters.
-    "fontpkg": r"""
-\setmainfont{FreeSerif}
-\setsansfont{FreeSans}
-\IfFontExistsTF{Noto Serif CJK SC}{
-  \setCJKmainfont{Noto Serif CJK SC}[BoldFont=Noto Serif CJK SC Bold, ItalicFont=Noto Serif CJK SC]
-  \setCJKsansfont{Noto Sans CJK SC}[BoldFont=Noto Sans CJK SC Bold, ItalicFont=Noto Sans CJK SC]
-  \setCJKmonofont{Noto Sans Mono CJK SC}[Scale=0.86]
-  \setmonofont{Noto Sans Mono CJK SC}[Scale=0.86, BoldFont=Noto Sans Mono CJK SC Bold]
-}{
-  \setCJKmainfont{FandolSong-Regular.otf}[BoldFont=FandolSong-Bold.otf, ItalicFont=FandolKai-Regular.otf]
-  \setCJKsansfont{FandolHei-Regular.otf}[BoldFont=FandolHei-Bold.otf]
-  \setCJKmonofont{FandolFang-Regular.otf}
-  \setmonofont{FreeMono}[Scale=0.86]
-}
-""",
-    "preamble": r"""
-\XeTeXlinebreaklocale "zh"
-\XeTeXlinebreakskip = 0pt plus 1pt
-\xeCJKsetup{PunctStyle=quanjiao, CheckSingle=true}
-\xeCJKDeclareCharClass{CJK}{"2460 -> "24FF}
-\linespread{1.25}
-\setlength{\parindent}{0pt}
-\setlength{\parskip}{0.6em plus 0.2em}
-% a long name in code may be broken after an underscore
-\newcommand{\breakingunderscore}{\textunderscore\allowbreak}
-\protected\def\sphinxcode#1{\texttt{\let\_\breakingunderscore#1}}
-\titleformat{\chapter}[hang]{\Huge\sffamily\bfseries\color{TitleColor}}{第\thechapter 章}{0.8em}{}
-\titlespacing*{\chapter}{0pt}{0pt}{1.5em}
-\titleformat{\part}[display]{\centering\Huge\sffamily\bfseries\color{TitleColor}}{第\thepart 部分}{0.6em}{}
-\renewcommand{\thepart}{\ifcase\value{part}\or 一\or 二\or 三\or 四\or 五\or 六\or 七\or 八\or 九\or 十\fi}
-\AtBeginDocument{%
-  \renewcommand{\contentsname}{目录}\renewcommand{\figurename}{图}\renewcommand{\tablename}{表}%
-  \renewcommand{\chaptername}{章}}
-""",
     "sphinxsetup": "TitleColor={rgb}{0.059,0.333,0.408}, InnerLinkColor={rgb}{0.08,0.44,0.54}, "
-    "OuterLinkColor={rgb}{0.08,0.44,0.54}, verbatimwithframe=false, VerbatimColor={rgb}{0.96,0.97,0.98}, "
-    "verbatimwrapslines=true, verbatimforcewraps=true, hmargin={25mm,25mm}",
-    "fncychap": "",
+    "OuterLinkColor={rgb}{0.08,0.44,0.54}",
+    "preamble": r"\setcounter{tocdepth}{1}",  # the contents name chapters and their sections
     "tableofcontents": r"""
 \thispagestyle{empty}\vspace*{\fill}
 {\small\setlength{\parskip}{0.8em}
@@ -160,9 +117,17 @@ latex_elements = {
 \clearpage
 \sphinxtableofcontents
 """,
-    # makeindex and xindy both put Chinese entries under a meaningless letter: no index in the PDF.
-    "printindex": "",
 }
+
+
+# -- EPUB -------------------------------------------------------------------------------------------------
+epub_basename = "glasstunnel"
+epub_uid = "glasstunnel"
+epub_identifier = "glasstunnel"
+epub_description = "WireGuard 与 Noise：一本会运行的书"
+epub_cover = ("_static/cover.svg", "")
+epub_tocscope = "includehidden"
+epub_exclude_files = ["_static/sphinxzh-search"]
 
 
 def setup(app: Sphinx) -> None:

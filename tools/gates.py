@@ -110,6 +110,8 @@ TEX = (
     Need("texlive-fonts-recommended", tex_file="pzdr.tfm"),
     Need("fonts-freefont-otf", font=":family=FreeSerif"),
     CJK,
+    Need("fonts-symbola", font=":family=Symbola"),  # emoji as outlines
+    Need("fontconfig", programs=("fc-list",)),
     Need("librsvg2-bin", programs=("rsvg-convert",)),
 )
 
@@ -187,7 +189,8 @@ TIERS = (
     Tier("html", "the site", (sphinx("html"),)),
     Tier("singlehtml", "the single page", (sphinx("singlehtml"),)),
     Tier("gettext", "the catalogues for translators", (sphinx("gettext"),)),
-    Tier("links", "every link inside the site and the single page", (checks("built"),)),
+    Tier("epub", "the book as EPUB", (sphinx("epub"),)),
+    Tier("links", "every link inside the site, the single page and the EPUB", (checks("built"),)),
     Tier(
         "browser",
         "the site in a browser",
