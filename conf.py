@@ -6,8 +6,6 @@ sphinx-build -c . docs _build/html        (or simply: make html)
 import sys
 from pathlib import Path
 
-from sphinx.application import Sphinx
-
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))  # directives that only this book needs
 
@@ -137,14 +135,3 @@ latex_elements = {
     # makeindex and xindy both put Chinese entries under a meaningless letter: no index in the PDF.
     "printindex": "",
 }
-
-
-def setup(app: Sphinx) -> None:
-    """What depends on the builder."""
-    app.connect("builder-inited", _fold_the_single_page)
-
-
-def _fold_the_single_page(app: Sphinx) -> None:
-    """Its sidebar names the chapters only: Sphinx 9 writes links to their sections that lead nowhere."""
-    if app.builder.name == "singlehtml":
-        app.config.html_theme_options["collapse_navigation"] = True

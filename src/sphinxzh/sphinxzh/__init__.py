@@ -5,6 +5,8 @@ Each capability is a module with a `setup` of its own, so that a site may also l
 - `sphinxzh.segmenter`: jieba, quiet and with a cache of its own;
 - `sphinxzh.stemmer`: the stock search page works again under Sphinx 9.0 and 9.1.0;
 - `sphinxzh.lines`: a line break in the source between two Han characters is no space on the page;
+- `sphinxzh.anchors`: a heading's address is its text, and stays when another is put in before it;
+- `sphinxzh.singlepage`: on the single page every address is unique, and the sidebar follows the reader;
 - `sphinxzh.search`: a search of sections as you type, which also works from a folder and on a single page;
 - `sphinxzh.svgpdf`: SVG pictures are vectors with real text in the PDF too.
 
@@ -19,6 +21,6 @@ __version__ = "0.1.0"
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Load every capability."""
-    for module in ("segmenter", "stemmer", "lines", "search", "svgpdf"):
+    for module in ("segmenter", "stemmer", "lines", "anchors", "singlepage", "search", "svgpdf"):
         app.setup_extension(f"sphinxzh.{module}")
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}
