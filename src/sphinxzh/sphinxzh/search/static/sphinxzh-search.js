@@ -585,16 +585,8 @@ const sphinxzhSearch = (() => {
     return target.href;
   }
 
-  /** The section on the single page, where several documents may have used one anchor. */
-  function target({ doc, anchor }) {
-    const begin = document.getElementById(ask.index.docs[doc].slice(1));
-    const same = [...document.querySelectorAll(`[id="${CSS.escape(anchor)}"]`)];
-    return (
-      same.find((one) => begin && begin.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING) ??
-      same[0] ??
-      begin
-    );
-  }
+  /** The section on the single page. */
+  const target = ({ doc, anchor }) => document.getElementById(anchor || ask.index.docs[doc].slice(1));
 
   /** Mark words in the page that is open. */
   function mark(words) {
