@@ -11,7 +11,8 @@ The rule: an id that docutils numbered, or from which it dropped Han, is made an
   the second on.  A label comes first, and a heading that bears a label of the same text shares its anchor.
 - A term of a glossary: `term-` and the text.  A figure, a table or code with a caption: its kind and the
   caption's first clause (`figure-三次握手`).
-- A footnote and its reference: `footnote-1`, `footnote-reference-1`, counted for themselves.
+- A footnote, a reference to one, an entry of a page's contents: as docutils calls them when it is asked for
+  names, `footnote-1`, `footnote-reference-1`, `toc-entry-1`; counted for themselves, whatever the headings.
 
 All other ids stay: explicit labels, headings without Han that docutils could name.  The ids are put in while
 the document is read, before anything else (contents, labels, inventory, search) has seen them.
@@ -36,7 +37,11 @@ from sphinxzh.segmenter import is_chinese
 _HAN = re.compile(f"[{HAN}]")
 _BETWEEN = re.compile(r"[\W_]+")  # what is neither a letter nor a digit of any script
 _CLAUSE = re.compile(r"[，。；：！？,;:!?]|\.\s")
-_COUNTED = (nodes.footnote, nodes.footnote_reference, nodes.citation_reference)
+_NOTES: dict[type, str] = {
+    nodes.footnote: "footnote",
+    nodes.footnote_reference: "footnote-reference",
+    nodes.citation_reference: "citation-reference",
+}
 
 
 def anchor(text: str) -> str:
@@ -99,9 +104,13 @@ class ReadableAnchors(SphinxTransform):
 
     def apply(self, **kwargs: object) -> None:
         """Change the document."""
-        if is_chinese(self.config.language) and (new := dict(_Namer(self).names())):
+        if is_chinese(self.config.language) and (new := dict(self._names())):
             self._rename(new)
             self._rename_in_environment(new)
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        """Old ids and new ones."""
+        return _Namer(self).names()
 
     def _rename(self, new: dict[str, str]) -> None:
         """Put new ids for old ones, in the document and in what docutils notes about it."""
@@ -136,6 +145,15 @@ class ReadableAnchors(SphinxTransform):
         slugs = self.env.metadata[docname].get("myst_slugs") or {}
         for slug, (line, old, text) in slugs.items():
             slugs[slug] = (line, new.get(old, old), text)
+
+
+class ReadableContents(ReadableAnchors):
+    """The same for the entries of a page's contents, which docutils writes at 720."""
+
+    default_priority = 721
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        return _Namer(self).counted({nodes.reference: "toc-entry"})
 
 
 class _Namer:
@@ -175,8 +193,19 @@ class _Namer:
         for (olds, _), name in zip(paths, headings([path for _, path in paths], used), strict=True):
             used.add(name)
             yield from ((old, name) for old in olds)
-        for old, name in self._others(changing):
+        for old, name in self._others():
             yield old, _free(name, used)
+        yield from self.counted(_NOTES, labels.keys())
+
+    def counted(self, kinds: dict[type, str], done: Set[str] = frozenset()) -> Iterator[tuple[str, str]]:
+        """Elements without a text of their own."""
+        counts: Counter[str] = Counter()
+        for node in self.document.findall(lambda node: type(node) in kinds):
+            kind = kinds[type(node)]
+            for old in filter(self.numbered.fullmatch, cast(nodes.Element, node)["ids"]):
+                if old not in done:
+                    counts[kind] += 1
+                    yield old, f"{kind}-{counts[kind]}"
 
     def _is_lost(self, old: str, name: str) -> bool:
         """Whether an id says less than the name that it was made of."""
@@ -191,28 +220,23 @@ class _Namer:
         title = _title(section)
         return [old for old in section["ids"] if old not in self.explicit and self._is_lost(old, title)]
 
-    def _others(self, done: Set[str]) -> Iterator[tuple[str, str]]:
-        """Elements that are no heading, and have no label."""
-        counts: Counter[str] = Counter()
+    def _others(self) -> Iterator[tuple[str, str]]:
+        """Terms, captions and the contents of a page."""
         for node in self.document.findall(nodes.Element):
             ids: list[str] = node.get("ids", [])
-            old = next((old for old in ids if old not in done), "")
-            if not old:
-                continue
-            if isinstance(node, nodes.term) and old.startswith("term-") and _HAN.search(node.astext()):
-                yield old, f"term-{anchor(node.astext())}"
-            elif not self.numbered.fullmatch(old):
-                continue
-            elif isinstance(node, _COUNTED):
-                tag = node.tagname.replace("_", "-")
-                counts[tag] += 1
-                yield old, f"{tag}-{counts[tag]}"
-            elif kind := self.standard.get_enumerable_node_type(node):
-                caption = anchor(_CLAUSE.split(self.standard.get_numfig_title(node) or "", maxsplit=1)[0])
-                if caption:
-                    yield old, f"{kind}-{caption.lstrip('_')}"
-            elif isinstance(node, nodes.topic) and (name := anchor(_title(node))):
-                yield old, name
+            for old in ids:
+                if old in self.explicit:
+                    continue
+                if isinstance(node, nodes.term) and old.startswith("term-") and _HAN.search(node.astext()):
+                    yield old, f"term-{anchor(node.astext())}"
+                elif not self.numbered.fullmatch(old):
+                    continue
+                elif kind := self.standard.get_enumerable_node_type(node):
+                    caption = _CLAUSE.split(self.standard.get_numfig_title(node) or "", maxsplit=1)[0]
+                    if name := anchor(caption).removeprefix("_"):
+                        yield old, f"{kind}-{name}"
+                elif isinstance(node, nodes.topic) and (name := anchor(_title(node))):
+                    yield old, name
 
 
 def _title(node: nodes.Element) -> str:
@@ -231,6 +255,7 @@ def _path(section: nodes.section) -> Iterator[str]:
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Add the transform."""
+    """Add the transforms."""
     app.add_transform(ReadableAnchors)
+    app.add_transform(ReadableContents)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,6 +13,7 @@ seen too.  What is not on the page is not linked.
 
 import re
 import zlib
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,13 @@ class SinglePageBuilder(SingleFileHTMLBuilder):
         return super()._get_local_toctree(docname, collapse=False, **kwargs)
 
     def get_doc_context(self, docname: str, body: str, metatags: str) -> dict[str, Any]:
-        """What the page's template is given."""
-        return super().get_doc_context(docname, made_unique(body, docname), metatags)
+        """What the page's template is given; `toc` has, as on any page, the page itself at its head."""
+        context = super().get_doc_context(docname, made_unique(body, docname), metatags)
+        if contents := context["toc"]:
+            title = escape(self.env.titles[docname].astext())
+            head = f'<li><a class="reference internal" href="#">{title}</a>'
+            context["toc"] = f"<ul>\n{head}{contents}</li>\n</ul>\n"
+        return context
 
     def dump_inventory(self) -> None:
         """The inventory for intersphinx, with the addresses of this page."""

@@ -1,59 +1,60 @@
 /* The sidebar of the single page follows the reader: it marks the section being read, opens the branch that it
- * is in, and keeps it in view; the address follows when scrolling has come to rest.
+ * is in, and keeps it in view; when scrolling has come to rest the address follows too.
  *
- * The rule: the section being read is the innermost one that crosses a line at a third of the window's height.
- * The browser tells which sections cross it (IntersectionObserver), so nothing is measured while scrolling.
- * But a section that was just jumped to is the one being read for as long as its beginning can be seen: the
- * last ones of a page never reach the line. */
+ * The rule: the section being read is the last one that has begun above a line at a third of the window's
+ * height and can still be seen.  The browser tells which those are (IntersectionObserver), so nothing is
+ * measured while the reader scrolls.  But a section that was just jumped to is the one being read for as long
+ * as its beginning can be seen: the last ones of a page never reach the line.
+ *
+ * No inline style, no eval: a strict content security policy allows it.  Without it the page works as well. */
 "use strict";
 
 (() => {
-  const SIDEBARS = ".wy-menu-vertical, .sidebar-tree, .toc-tree, .sphinxsidebar";
-  const entries = new Map(); // section → its entries in the sidebars
-  const crossing = new Set();
+  const MENUS = ".wy-menu-vertical, .sidebar-tree, .toc-tree, .sphinxsidebar"; // of rtd, furo, alabaster
+  const SECTION = "section, div.section";
+  const menus = []; // each with its element, its entry for each section, and the entry that is marked
+  const seen = new Set(); // the sections between the window's top and the line
   const opened = new Set(); // furo's branches that are open because of us
-  let current = null;
+  let address = null; // of the section being read
   let jumpedTo = null;
+  let atRest = false; // after the reader has scrolled
 
-  const named = (hash) => {
+  /** The section that an address in the page leads to. */
+  function led(hash) {
+    let name = hash.slice(1);
     try {
-      return document.getElementById(decodeURIComponent(hash.slice(1)));
+      name = decodeURIComponent(name);
     } catch {
-      return null; // a lone % in an address
+      // a lone % stands for itself
     }
-  };
-  /* A document begins at an empty element before its first section. */
-  const section = (element) =>
-    element?.closest("section, div.section") ?? element?.nextElementSibling ?? element ?? null;
-  const beginning = (element) =>
-    element && !element.textContent && element.nextElementSibling?.matches("section, div.section")
-      ? element.nextElementSibling
-      : section(element);
-
-  function choose(chosen) {
-    if (!chosen || chosen === current) return;
-    for (const entry of entries.get(current) ?? []) unmark(entry);
-    current = chosen;
-    for (const entry of entries.get(current)) mark(entry);
+    const element = document.getElementById(name);
+    const next = element?.nextElementSibling; // a document begins at an empty element before its section
+    return element && !element.childNodes.length && next?.matches(SECTION) ? next : element?.closest(SECTION);
   }
 
-  /** The entries above an entry, and itself, as list items. */
-  function* branch(entry) {
-    for (let item = entry.closest("li"); item; item = item.parentElement.closest("li")) yield item;
+  /** Mark a section in every menu; in one that does not name it, the nearest around it. */
+  function choose(section) {
+    address = menus.map(({ entries }) => entries.get(section)?.hash).find(Boolean) ?? address;
+    for (const menu of menus) {
+      let around = section;
+      while (around && !menu.entries.has(around)) around = around.parentElement?.closest(SECTION);
+      const entry = menu.entries.get(around);
+      if (!entry || entry === menu.marked) continue;
+      menu.marked?.removeAttribute("aria-current");
+      entry.setAttribute("aria-current", "location");
+      menu.marked = entry;
+      unfold(menu.element, entry);
+      show(entry);
+    }
   }
 
-  function unmark(entry) {
-    entry.removeAttribute("aria-current");
-    entry.classList.remove("current");
-  }
-
-  function mark(entry) {
-    entry.setAttribute("aria-current", "location");
-    const items = new Set(branch(entry));
-    const menu = entry.closest(SIDEBARS);
+  /** Open the branch of an entry, by the means of the theme, and close the one before. */
+  function unfold(menu, entry) {
+    const items = new Set();
+    for (let item = entry.closest("li"); item; item = item.parentElement.closest("li")) items.add(item);
     if (menu.matches(".wy-menu-vertical")) {
       for (const old of menu.querySelectorAll(".current")) old.classList.remove("current");
-      for (const item of menu.querySelectorAll("li[aria-expanded]")) item.setAttribute("aria-expanded", "false");
+      for (const old of menu.querySelectorAll("li[aria-expanded]")) old.setAttribute("aria-expanded", "false");
       entry.classList.add("current");
       for (const item of items) {
         item.classList.add("current");
@@ -61,27 +62,19 @@
         item.setAttribute("aria-expanded", "true");
       }
     }
-    for (const box of opened)
-      if (!items.has(box.parentElement)) {
-        box.checked = false;
-        opened.delete(box);
-      }
-    for (const item of items) {
-      const box = item.querySelector(":scope > .toctree-checkbox");
-      if (box && !box.checked) {
-        box.checked = true;
-        opened.add(box);
-      }
+    for (const box of menu.querySelectorAll(".toctree-checkbox")) {
+      const wanted = items.has(box.parentElement);
+      if (wanted && !box.checked) opened.add(box);
+      if (wanted || opened.has(box)) box.checked = wanted;
+      if (!wanted) opened.delete(box);
     }
-    show(entry);
   }
 
-  /** Scroll the sidebar, and never the page, so that an entry can be seen. */
+  /** Scroll the menu, and never the page, so that an entry can be seen. */
   function show(entry) {
     let box = entry.parentElement;
-    while (box && box !== document.body && !/auto|scroll/.test(getComputedStyle(box).overflowY))
-      box = box.parentElement;
-    if (!box || box === document.body) return;
+    while (box !== document.body && !/auto|scroll/.test(getComputedStyle(box).overflowY)) box = box.parentElement;
+    if (box === document.body) return;
     const inner = entry.getBoundingClientRect();
     const outer = box.getBoundingClientRect();
     if (inner.top < outer.top || inner.bottom > outer.bottom)
@@ -89,47 +82,54 @@
   }
 
   function read() {
-    if (jumpedTo) {
-      const { top } = jumpedTo.getBoundingClientRect();
-      if (top > -8 && top < innerHeight) return choose(jumpedTo);
-      jumpedTo = null;
-    }
-    let last = null; // in the order of the page, so the innermost
-    for (const one of crossing)
-      if (!last || last.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING) last = one;
-    return choose(last);
+    const { top } = jumpedTo?.getBoundingClientRect() ?? {};
+    if (!(top > -8 && top < innerHeight)) jumpedTo = null;
+    let last = null;
+    for (const section of seen)
+      if (!last || last.compareDocumentPosition(section) & Node.DOCUMENT_POSITION_FOLLOWING) last = section;
+    choose(jumpedTo ?? last);
+    if (atRest) follow();
   }
 
   function jump() {
-    let target = beginning(named(location.hash));
-    while (target && !entries.has(target)) target = section(target.parentElement);
-    jumpedTo = target;
-    if (target) choose(target);
+    jumpedTo = location.hash ? led(location.hash) : null;
+    if (jumpedTo) choose(jumpedTo);
+  }
+
+  /** The address becomes that of the section being read. */
+  function follow() {
+    for (const { marked } of menus) if (marked) show(marked); // rtd scrolls its menu with the page
+    if (!jumpedTo && address && address !== location.hash) history.replaceState(history.state, "", address);
   }
 
   function start() {
-    for (const menu of document.querySelectorAll(SIDEBARS))
-      for (const entry of menu.querySelectorAll('a[href^="#"]')) {
-        const target = beginning(named(entry.hash));
-        if (target) entries.set(target, [...(entries.get(target) ?? []), entry]);
+    for (const element of document.querySelectorAll(MENUS)) {
+      const entries = new Map();
+      for (const entry of element.querySelectorAll('a[href^="#"]')) {
+        const section = led(entry.hash);
+        if (section && !entries.has(section)) entries.set(section, entry);
       }
+      if (entries.size) menus.push({ element, entries, marked: null });
+    }
     const observer = new IntersectionObserver(
       (changes) => {
         for (const { target, isIntersecting } of changes)
-          isIntersecting ? crossing.add(target) : crossing.delete(target);
+          if (isIntersecting) seen.add(target);
+          else seen.delete(target);
         read();
       },
-      { rootMargin: "-33% 0px -67% 0px" },
+      { rootMargin: "0px 0px -67% 0px" },
     );
-    for (const target of entries.keys()) observer.observe(target);
+    for (const section of new Set(menus.flatMap(({ entries }) => [...entries.keys()]))) observer.observe(section);
     addEventListener("hashchange", jump);
+    document.addEventListener("scroll", () => (atRest = false));
     document.addEventListener("scrollend", () => {
-      if (jumpedTo || !current) return;
-      const [entry] = entries.get(current);
-      if (entry.hash !== location.hash) history.replaceState(history.state, "", entry.hash);
+      atRest = true;
+      follow();
     });
     jump();
   }
 
-  document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", start) : start();
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
 })();
