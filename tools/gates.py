@@ -96,6 +96,11 @@ RIGHTS = (
     Need("the right to make namespaces", right=may_make_namespaces),
 )
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
+BROWSER = (
+    Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
+    Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
+    CJK,
+)
 TEX = (
     Need("texlive-xetex", programs=("xelatex",)),
     Need("latexmk", programs=("latexmk",)),
@@ -132,7 +137,7 @@ def sphinx(builder: str) -> tuple[str, ...]:
     return python("sphinx", "-b", builder, "-d", trees, "docs", f"_build/{builder}", *strict)
 
 
-APART = "not interop and not browser and not built and not pdf and not shown"
+APART = "not interop and not browser and not built and not pdf and not versions and not shown"
 PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
 
 SHOWN = Tier(
@@ -182,15 +187,12 @@ TIERS = (
     Tier("singlehtml", "the single page", (sphinx("singlehtml"),)),
     Tier("gettext", "the catalogues for translators", (sphinx("gettext"),)),
     Tier("links", "every link inside the site and the single page", (checks("built"),)),
+    Tier("browser", "the site in a browser", (pytest("tests", "-m", "browser"),), BROWSER),
     Tier(
-        "browser",
-        "the site in a browser",
-        (pytest("tests", "-m", "browser"),),
-        (
-            Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
-            Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
-            CJK,
-        ),
+        "versions",
+        "sphinxzh with every Sphinx from 8.0 on, in three themes",
+        (python("tools.versions"), python("pytest", "-q", "tests/sphinxzh", "-m", "versions")),
+        BROWSER,
     ),
     Tier(
         "pdf",

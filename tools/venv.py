@@ -53,12 +53,12 @@ def main(target: str) -> None:
     stamp.write_text("".join(f"{name}: {value}\n" for name, value in wanted.items()), encoding="utf-8")
 
 
-def install_lock(python: Path) -> None:
-    """Install requirements.lock with plain pip, the build backend of source packages first."""
-    text = LOCK.read_text(encoding="utf-8")
+def install_lock(python: Path, lock: Path = LOCK) -> None:
+    """Install a lock with plain pip, the build backend of source packages first."""
+    text = lock.read_text(encoding="utf-8")
     backend = re.search(r"^setuptools==.*\\\n(?:[ \t]+--hash=.*\n)+", text, re.MULTILINE)
     if backend is None:
-        stop("requirements.lock: no pinned setuptools found; run `make lock`.")
+        stop(f"{shown(lock)}: no pinned setuptools found; run `make lock`.")
         return
     with tempfile.TemporaryDirectory() as scratch:
         first = Path(scratch) / "backend.txt"
@@ -70,7 +70,7 @@ def install_lock(python: Path) -> None:
     count = len(re.findall(r"^[A-Za-z0-9].*==", text, re.MULTILINE))
     # --use-pep517: older pips would run jieba's setup.py directly, which needs the package wheel.
     step(
-        f"Installing up to {count} packages from requirements.lock (a minute or two)",
+        f"Installing up to {count} packages from {shown(lock)}{' (a minute or two)' if lock == LOCK else ''}",
         pip(
             python,
             "--require-hashes",
@@ -78,7 +78,7 @@ def install_lock(python: Path) -> None:
             "--no-build-isolation",
             "--use-pep517",
             "--requirement",
-            str(LOCK),
+            str(lock),
         ),
     )
     step("Checking that they fit together", [str(python), "-m", "pip", "check"])
