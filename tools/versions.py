@@ -1,4 +1,4 @@
-"""Environments with the versions of Sphinx that sphinxzh promises, each in `_build/versions`.  Standard library only.
+"""Environments with every version of Sphinx that sphinxzh promises.  Standard library only.
 
 The rule: an environment holds exactly what its lock in `tests/sphinxzh/versions` names, hash by hash, and is
 kept for as long as lock and interpreter are the same.  In it stands what sphinxzh needs and no extra: the

@@ -85,8 +85,13 @@ class Read(HTMLParser):
         return found
 
 
+def parsed(html: str) -> Read:
+    """A page from its HTML."""
+    page = Read()
+    page.feed(html)
+    return page
+
+
 def read(path: Path) -> Read:
     """Read a page."""
-    page = Read()
-    page.feed(path.read_text("utf-8"))
-    return page
+    return parsed(path.read_text("utf-8"))

@@ -18,7 +18,10 @@ from tools import versions
 
 pytestmark = pytest.mark.versions
 
-READ = {"html": "sphinx_rtd_theme", "dirhtml": "furo"}  # how readers get it, and the themes that it is built in
+READ = {
+    "html": "sphinx_rtd_theme",
+    "dirhtml": "furo",
+}  # how readers get it, and the themes that it is built in
 BUILDS = [
     *READ.items(),
     ("html", "alabaster"),
@@ -30,7 +33,7 @@ BUILDS = [
 
 @cache
 def sites(version: str) -> Path:
-    """The site in which everything clashes, built by one version in every way; its folder.  A warning fails."""
+    """The site in which everything clashes, built by one version in every way.  A warning fails."""
     python = versions.environment(version)
     if python is None:
         pytest.skip(versions.missing(version))
@@ -38,7 +41,19 @@ def sites(version: str) -> Path:
 
     def build(one: tuple[str, str]) -> str:
         name, theme = one
-        command = [str(python), "-m", "sphinx", "-b", name, "-D", f"html_theme={theme}", "-n", "-W", "-q", "-E"]
+        command = [
+            str(python),
+            "-m",
+            "sphinx",
+            "-b",
+            name,
+            "-D",
+            f"html_theme={theme}",
+            "-n",
+            "-W",
+            "-q",
+            "-E",
+        ]
         command += ["--keep-going", "-d", str(folder / f"doctrees-{name}-{theme}"), str(SITE)]
         done = subprocess.run(
             [*command, str(folder / f"{name}-{theme}")],
@@ -66,7 +81,9 @@ def test_the_environment_has_the_version_that_its_lock_names_and_no_extra() -> N
     for version in versions.PYTHONS:
         if (python := versions.environment(version)) is None:
             continue
-        listed = subprocess.run([python, "-m", "pip", "list"], capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(
+            [python, "-m", "pip", "list"], capture_output=True, text=True, check=True
+        ).stdout
         assert re.search(rf"^sphinx +{re.escape(version)}\.", listed, re.MULTILINE | re.IGNORECASE)
         assert not re.search(r"^(opencc|pypinyin) ", listed, re.MULTILINE | re.IGNORECASE)
         tried += 1

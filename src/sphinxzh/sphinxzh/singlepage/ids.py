@@ -2,7 +2,8 @@
 
 The rule: in each document's part of the HTML every id gets the document's name before it, and so does
 whatever refers to an id of the same part: links, labels, ARIA, drawings in SVG and their styles.  What refers
-to nothing there is left as it is, and so is all else, to the byte.  Scripts that look for an id are not read.
+to nothing there is left as it is, and so is all else, to the byte.  An id that a document has twice stays with
+its first element.  Scripts that look for an id are not read.
 """
 
 import re
@@ -59,6 +60,7 @@ class _Part:
 
     docname: str
     ids: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)  # those whose element has been written
 
     def name(self, value: str) -> str:
         """The new name of an id, if it is one of this part."""
@@ -135,8 +137,11 @@ def _tag(text: str, part: _Part) -> str:
     def renamed(found: re.Match[str]) -> str:
         name, equals, quoted = found[1].lower(), found[2], found[3]
         old = unescape(quoted[1:-1] if quoted[0] in "\"'" else quoted)
+        if name == "id" and old in part.given:
+            return ""  # furo gives the frame around a table the table's own id
         if _makes_id(tag, name):
             new = part.name(old)
+            part.given.update([old] if name == "id" else [])
         elif name in _IDS:
             new = " ".join(map(part.name, old.split()))
         elif name in _ADDRESSES and old.startswith("#"):
