@@ -2,8 +2,8 @@
 
 The rule: in each document's part of the HTML every id gets the document's name before it, and so does
 whatever refers to an id of the same part: links, labels, ARIA, drawings in SVG and their styles.  What refers
-to nothing there is left as it is, and so is all else, to the byte.  An id that a document has twice stays with
-its first element.  Scripts that look for an id are not read.
+to nothing there is left as it is, and so is all else, to the byte.  An id that a document has twice stays
+with its first element.  Scripts that look for an id are not read.
 """
 
 import re
