@@ -17,6 +17,7 @@
   const opened = new Set(); // furo's branches that are open because of us
   let address = null; // of the section being read
   let jumpedTo = null;
+  let arrived = false; // at the section jumped to: the browser scrolls there after this script was run
   let atRest = false; // after the reader has scrolled
 
   /** The section that an address in the page leads to. */
@@ -83,7 +84,7 @@
 
   function read() {
     const { top } = jumpedTo?.getBoundingClientRect() ?? {};
-    if (!(top > -8 && top < innerHeight)) jumpedTo = null;
+    if (arrived && !(top > -8 && top < innerHeight)) jumpedTo = null;
     let last = null;
     for (const section of seen)
       if (!last || last.compareDocumentPosition(section) & Node.DOCUMENT_POSITION_FOLLOWING) last = section;
@@ -91,8 +92,9 @@
     if (atRest) follow();
   }
 
-  function jump() {
-    jumpedTo = location.hash ? led(location.hash) : null;
+  function jump(hash) {
+    jumpedTo = led(hash) ?? null;
+    arrived = false;
     if (jumpedTo) choose(jumpedTo);
   }
 
@@ -121,13 +123,17 @@
       { rootMargin: "0px 0px -67% 0px" },
     );
     for (const section of new Set(menus.flatMap(({ entries }) => [...entries.keys()]))) observer.observe(section);
-    addEventListener("hashchange", jump);
+    addEventListener("hashchange", ({ newURL }) => {
+      const { hash } = new URL(newURL); // the address may have followed the scrolling in the meantime
+      if (hash !== location.hash) history.replaceState(history.state, "", hash);
+      jump(hash);
+    });
     document.addEventListener("scroll", () => (atRest = false));
     document.addEventListener("scrollend", () => {
-      atRest = true;
-      follow();
+      arrived = atRest = true;
+      read();
     });
-    jump();
+    jump(location.hash);
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
