@@ -72,5 +72,5 @@ clean:  ## remove what was built (the environment stays)
 	@rm -rf $(BUILD) dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find src tests docs tools bench -name __pycache__ -prune -exec rm -rf {} +
 
-lock: venv  ## requirements.lock anew, from the pyproject files (needs the network)
-	@$(BIN)/python tools/lock.py
+lock: venv  ## the locks anew, from the pyproject files (needs the network)
+	@$(BIN)/python -m tools.lock

@@ -7,8 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-from sphinx.application import Sphinx
-
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))  # directives that only this book needs
 
@@ -128,14 +126,3 @@ epub_description = "WireGuard 与 Noise：一本会运行的书"
 epub_cover = ("_static/cover.svg", "")
 epub_tocscope = "includehidden"
 epub_exclude_files = ["_static/sphinxzh-search"]
-
-
-def setup(app: Sphinx) -> None:
-    """What depends on the builder."""
-    app.connect("builder-inited", _fold_the_single_page)
-
-
-def _fold_the_single_page(app: Sphinx) -> None:
-    """Its sidebar names the chapters only: Sphinx 9 writes links to their sections that lead nowhere."""
-    if app.builder.name == "singlehtml":
-        app.config.html_theme_options["collapse_navigation"] = True

@@ -140,7 +140,7 @@ def sphinx(builder: str) -> tuple[str, ...]:
     return python("sphinx", "-b", builder, "-d", trees, "docs", f"_build/{builder}", *strict)
 
 
-APART = "not interop and not browser and not axe and not built and not pdf and not shown"
+APART = "not interop and not browser and not axe and not built and not pdf and not versions and not shown"
 PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
 
 SHOWN = Tier(
@@ -214,6 +214,12 @@ TIERS = (
             pytest("tests", "-m", "axe"),
         ),
         (*BROWSER, NPM),
+    ),
+    Tier(
+        "versions",
+        "sphinxzh with every Sphinx from 8.0 on, in three themes",
+        (python("tools.versions"), python("pytest", "-q", "tests/sphinxzh", "-m", "versions")),
+        BROWSER,
     ),
     Tier(
         "pdf",
