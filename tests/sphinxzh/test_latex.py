@@ -185,6 +185,32 @@ def test_a_traditional_site_has_traditional_words_and_forms(tmp_path: Path) -> N
 
 
 @pytest.mark.pdf
+def test_an_appendix_has_its_letter_and_a_howto_no_chapters(tmp_path: Path) -> None:
+    one = {
+        "一.rst": "甲部\n====\n\n.. toctree::\n\n   二\n",
+        "二.rst": "甲章\n====\n\n.. index:: 握手\n\n字。\n",
+    }
+    pages = {
+        "index.rst": "手册\n====\n\n.. toctree::\n\n   一\n",
+        "附.rst": ":orphan:\n\n附文\n====\n\n字。\n",
+        **one,
+    }
+    conf = (
+        "latex_appendices = ['附']\n"
+        "latex_documents = [('index', 'book.tex', '书', '人', 'manual'),"
+        " ('一', 'short.tex', '短文', '人', 'howto')]\n"
+    )
+    folder = build(write_site(tmp_path, pages, conf), "latexpdf")
+    book = squeezed(output("pdftotext", folder / "book.pdf", "-"))
+    assert "第1章甲部" in book
+    assert "附录A附文" in book
+    short = squeezed(output("pdftotext", folder / "short.pdf", "-"))
+    assert "短文" in short
+    assert "握手,1" in short
+    assert "第1章" not in short
+
+
+@pytest.mark.pdf
 def test_a_character_that_no_font_has_is_named_with_its_page(tmp_path: Path) -> None:
     lost = "\U0010fffd"
     done = run(

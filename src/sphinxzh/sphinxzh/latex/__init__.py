@@ -16,6 +16,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
 
+from sphinxzh.latex.fonts import can_tell, families_cover
 from sphinxzh.latex.standins import follow
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ NEEDS = (
     ("xeCJK.sty", "texlive-lang-chinese"),
     ("pzdr.tfm", "texlive-fonts-recommended"),
 )
+FONTS = (("FreeSerif", "fonts-freefont-otf"), ("Noto Serif CJK SC", "fonts-noto-cjk"))
 
 
 def region(language: str) -> str:
@@ -56,9 +58,12 @@ def applies(config: Config) -> bool:
     return bool(config.language.startswith("zh") and config.latex_engine == "xelatex")
 
 
-def missing() -> list[str]:
+def missing(*, with_fonts: bool) -> list[str]:
     """The Debian packages that this machine lacks for the PDF."""
-    return [package for thing, package in NEEDS if not _is_there(thing)]
+    packages = [package for thing, package in NEEDS if not _is_there(thing)]
+    if with_fonts and can_tell():
+        packages += [package for font, package in FONTS if not families_cover(font)]
+    return packages
 
 
 def _is_there(thing: str) -> bool:
@@ -106,9 +111,10 @@ def _file_name(project: str) -> str:
 def _prepare(app: Sphinx) -> None:
     if app.builder.name == "latex" and applies(app.config):
         app.add_latex_package("sphinxzh", after_hyperref=True)
-        if app.config.latex_elements["fontpkg"] == _our_fonts(app.config):
+        ours = app.config.latex_elements["fontpkg"] == _our_fonts(app.config)
+        if ours:
             follow(app, region(app.config.language))
-        if packages := missing():
+        if packages := missing(with_fonts=ours):
             logger.warning(
                 "The PDF needs what this machine lacks; on Debian: apt-get install %s",
                 " ".join(packages),
