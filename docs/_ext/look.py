@@ -6,6 +6,7 @@ Everything here is made while building, so that a page is complete without a scr
 screen can decide is in _static/book.js and _static/scheme.js.
 """
 
+import hashlib
 import re
 from contextlib import redirect_stdout
 from functools import partial
@@ -203,6 +204,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect."""
     with redirect_stdout(StringIO()):  # it says that it will draw no cards, which nobody asked of it
         app.setup_extension("sphinxext.opengraph")
+    # Every page is written anew when this file changes.
+    app.add_config_value("look_of", hashlib.sha256(Path(__file__).read_bytes()).hexdigest(), "html")
     app.add_post_transform(Frames)
     app.connect("config-inited", place, priority=400)
     app.connect("builder-inited", put_style_sheets)
