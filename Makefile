@@ -10,7 +10,7 @@ SPHINX = $(BIN)/sphinx-build $(STRICT)
 OPEN = file://$(CURDIR)/$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv html singlehtml latexpdf linkcheck gettext doctest serve test lint demo bench clean lock
+.PHONY: help venv html singlehtml latexpdf epub linkcheck gettext doctest serve test lint demo bench clean lock
 
 help:  ## this list
 	@echo "玻璃隧道 · glasstunnel"; echo
@@ -36,6 +36,11 @@ latexpdf: venv  ## the book as PDF, in _build/latex (needs TeX; says which Debia
 	@echo "Building the PDF …"
 	@LATEXMKOPTS=-quiet $(BIN)/sphinx-build -M latexpdf docs $(BUILD) $(STRICT)
 	@echo "The PDF is $(OPEN)/latex/glasstunnel.pdf"
+
+epub: venv  ## the book as EPUB, in _build/epub
+	@echo "Building the EPUB …"
+	@$(SPHINX) -b epub -d $(BUILD)/doctrees-$@ docs $(BUILD)/epub
+	@echo "The EPUB is $(OPEN)/epub/glasstunnel.epub"
 
 linkcheck: venv  ## whether the links to other sites still answer
 	@$(SPHINX) -b linkcheck -d $(BUILD)/doctrees-$@ docs $(BUILD)/linkcheck
@@ -67,5 +72,5 @@ clean:  ## remove what was built (the environment stays)
 	@rm -rf $(BUILD) dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find src tests docs tools bench -name __pycache__ -prune -exec rm -rf {} +
 
-lock: venv  ## requirements.lock anew, from the pyproject files (needs the network)
-	@$(BIN)/python tools/lock.py
+lock: venv  ## the locks anew, from the pyproject files (needs the network)
+	@$(BIN)/python -m tools.lock

@@ -3,10 +3,9 @@
 sphinx-build -c . docs _build/html        (or simply: make html)
 """
 
+import os
 import sys
 from pathlib import Path
-
-from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))  # directives that only this book needs
@@ -30,6 +29,10 @@ extensions = [
     "bytestrip",
     "wireguard_drawings",
     "timer_states",
+    "look",  # brings sphinxext.opengraph
+    "notfound.extension",
+    "sphinx_copybutton",
+    "sphinx_last_updated_by_git",
 ]
 exclude_patterns = ["_ext", "**/_*"]
 nitpicky = True
@@ -57,71 +60,47 @@ autodoc_typehints = "description"
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]
 
 # -- HTML -------------------------------------------------------------------------------------------------
+# Where the site and its sources can be reached: addresses that end with a slash.  There is no public place
+# yet; who publishes the book sets them here or in the environment.  With the first, pages have canonical
+# addresses and social cards; with the second, a link "编辑此页" to that address and `docs/…`.
+html_baseurl = os.environ.get("GLASSTUNNEL_SITE_URL", "")
+html_context = {
+    "edit_url": os.environ.get("GLASSTUNNEL_EDIT_URL", ""),
+    "description": "一本能运行的书：一条 VPN 隧道究竟怎样工作。书里的每个例子都是正在运行的代码。",
+}
+
 html_theme = "sphinx_rtd_theme"
-html_theme_options = {"collapse_navigation": False}  # chapters open in the sidebar without a page load
+html_theme_options = {"collapse_navigation": False}  # every page is in the sidebar of every page
 html_title = "玻璃隧道：看得见的 VPN"
 html_short_title = "玻璃隧道"
 html_static_path = ["_static"]
-html_css_files = ["book.css"]
+html_css_files = ["colours.css", "frame.css", "book.css"]
+html_js_files = [("book.js", {"defer": "defer"})]
 html_favicon = "_static/favicon.svg"
 html_logo = "_static/logo.svg"
 templates_path = ["_templates"]
+pygments_style = "inks.Day"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_last_updated_fmt = "%Y-%m-%d"
+suppress_warnings = ["git"]  # in an archive, without git, in a shallow clone: pages then show no date
+ogp_description_length = 120
+ogp_social_cards = {"enable": False}  # one card for all pages, _static/card.png, needs no matplotlib
+copybutton_exclude = ".linenos, .gp, .go, .gt"  # a copied session is its commands
+notfound_urls_prefix = "/"
+notfound_template = "404.html"
+notfound_context = {"title": "没有这一页"}
 
 # -- PDF --------------------------------------------------------------------------------------------------
-latex_engine = "xelatex"
+# What any Chinese PDF wants, sphinxzh sets.
 # The first page is for the site; in the PDF its toctree gives the parts, and their pages the chapters.
 latex_documents = [("index", "glasstunnel.tex", project, author, "manual", True)]
-latex_use_xindy = False
-latex_show_urls = "footnote"
 latex_toplevel_sectioning = "part"
 latex_elements = {
-    "papersize": "a4paper",
-    "pointsize": "11pt",
-    "extraclassoptions": "openany,oneside",
-    "geometry": r"\usepackage[hmargin=25mm,top=28mm,bottom=26mm,headheight=15pt]{geometry}",
-    # Han from the Noto fonts, which have a real bold; where they are missing, from Fandol, which TeX brings.
-    # Code is set in a font in which a Han character is as wide as two letters.
-    "fontpkg": r"""
-\setmainfont{FreeSerif}
-\setsansfont{FreeSans}
-\IfFontExistsTF{Noto Serif CJK SC}{
-  \setCJKmainfont{Noto Serif CJK SC}[BoldFont=Noto Serif CJK SC Bold, ItalicFont=Noto Serif CJK SC]
-  \setCJKsansfont{Noto Sans CJK SC}[BoldFont=Noto Sans CJK SC Bold, ItalicFont=Noto Sans CJK SC]
-  \setCJKmonofont{Noto Sans Mono CJK SC}[Scale=0.86]
-  \setmonofont{Noto Sans Mono CJK SC}[Scale=0.86, BoldFont=Noto Sans Mono CJK SC Bold]
-}{
-  \setCJKmainfont{FandolSong-Regular.otf}[BoldFont=FandolSong-Bold.otf, ItalicFont=FandolKai-Regular.otf]
-  \setCJKsansfont{FandolHei-Regular.otf}[BoldFont=FandolHei-Bold.otf]
-  \setCJKmonofont{FandolFang-Regular.otf}
-  \setmonofont{FreeMono}[Scale=0.86]
-}
-""",
-    "preamble": r"""
-\XeTeXlinebreaklocale "zh"
-\XeTeXlinebreakskip = 0pt plus 1pt
-\xeCJKsetup{PunctStyle=quanjiao, CheckSingle=true}
-\xeCJKDeclareCharClass{CJK}{"2460 -> "24FF}
-\linespread{1.25}
-\setlength{\parindent}{0pt}
-\setlength{\parskip}{0.6em plus 0.2em}
-% a long name in code may be broken after an underscore
-\newcommand{\breakingunderscore}{\textunderscore\allowbreak}
-\protected\def\sphinxcode#1{\texttt{\let\_\breakingunderscore#1}}
-\titleformat{\chapter}[hang]{\Huge\sffamily\bfseries\color{TitleColor}}{第\thechapter 章}{0.8em}{}
-\titlespacing*{\chapter}{0pt}{0pt}{1.5em}
-\titleformat{\part}[display]{\centering\Huge\sffamily\bfseries\color{TitleColor}}{第\thepart 部分}{0.6em}{}
-\renewcommand{\thepart}{\ifcase\value{part}\or 一\or 二\or 三\or 四\or 五\or 六\or 七\or 八\or 九\or 十\fi}
-\AtBeginDocument{%
-  \renewcommand{\contentsname}{目录}\renewcommand{\figurename}{图}\renewcommand{\tablename}{表}%
-  \renewcommand{\chaptername}{章}}
-""",
     "sphinxsetup": "TitleColor={rgb}{0.059,0.333,0.408}, InnerLinkColor={rgb}{0.08,0.44,0.54}, "
-    "OuterLinkColor={rgb}{0.08,0.44,0.54}, verbatimwithframe=false, VerbatimColor={rgb}{0.96,0.97,0.98}, "
-    "verbatimwrapslines=true, verbatimforcewraps=true, hmargin={25mm,25mm}",
-    "fncychap": "",
+    "OuterLinkColor={rgb}{0.08,0.44,0.54}",
+    "preamble": r"\setcounter{tocdepth}{1}",  # the contents name chapters and their sections
     "tableofcontents": r"""
 \thispagestyle{empty}\vspace*{\fill}
 {\small\setlength{\parskip}{0.8em}
@@ -136,17 +115,14 @@ latex_elements = {
 \clearpage
 \sphinxtableofcontents
 """,
-    # makeindex and xindy both put Chinese entries under a meaningless letter: no index in the PDF.
-    "printindex": "",
 }
 
 
-def setup(app: Sphinx) -> None:
-    """What depends on the builder."""
-    app.connect("builder-inited", _fold_the_single_page)
-
-
-def _fold_the_single_page(app: Sphinx) -> None:
-    """Its sidebar names the chapters only: Sphinx 9 writes links to their sections that lead nowhere."""
-    if app.builder.name == "singlehtml":
-        app.config.html_theme_options["collapse_navigation"] = True
+# -- EPUB -------------------------------------------------------------------------------------------------
+epub_basename = "glasstunnel"
+epub_uid = "glasstunnel"
+epub_identifier = "glasstunnel"
+epub_description = "WireGuard 与 Noise：一本会运行的书"
+epub_cover = ("_static/cover.svg", "")
+epub_tocscope = "includehidden"
+epub_exclude_files = ["_static/sphinxzh-search"]

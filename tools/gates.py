@@ -95,6 +95,12 @@ NAMESPACES = Need("the right to make namespaces", right=may_make_namespaces)
 RIGHTS = (Need("the right to open /dev/net/tun", right=may_open_tun), NAMESPACES)
 MAKE = Need("make", programs=("make",))  # what sphinx-quickstart writes is a Makefile
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
+BROWSER = (
+    Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
+    Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
+    CJK,
+)
+NPM = Need("npm", programs=("npm",))  # for axe-core, which is on npm only
 TEX = (
     Need("texlive-xetex", programs=("xelatex",)),
     Need("latexmk", programs=("latexmk",)),
@@ -103,6 +109,8 @@ TEX = (
     Need("texlive-fonts-recommended", tex_file="pzdr.tfm"),
     Need("fonts-freefont-otf", font=":family=FreeSerif"),
     CJK,
+    Need("fonts-symbola", font=":family=Symbola"),  # emoji as outlines
+    Need("fontconfig", programs=("fc-list",)),
     Need("librsvg2-bin", programs=("rsvg-convert",)),
 )
 
@@ -131,7 +139,7 @@ def sphinx(builder: str) -> tuple[str, ...]:
     return python("sphinx", "-b", builder, "-d", trees, "docs", f"_build/{builder}", *strict)
 
 
-APART = "not interop and not browser and not built and not pdf and not shown"
+APART = "not interop and not browser and not axe and not built and not pdf and not versions and not shown"
 PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
 
 SHOWN = Tier(
@@ -180,20 +188,37 @@ TIERS = (
     Tier("html", "the site", (sphinx("html"),)),
     Tier("singlehtml", "the single page", (sphinx("singlehtml"),)),
     Tier("gettext", "the catalogues for translators", (sphinx("gettext"),)),
-    Tier("links", "every link inside the site and the single page", (checks("built"),)),
+    Tier("epub", "the book as EPUB", (sphinx("epub"),)),
+    Tier("links", "every link inside the site, the single page and the EPUB", (checks("built"),)),
     Tier(
         "browser",
         "the site in a browser",
         (pytest("tests", "-m", "browser"),),
+        (*BROWSER, IP, UNSHARE, MAKE, NAMESPACES),
+    ),
+    Tier(
+        "axe",
+        "the rules of accessibility, on every kind of page",
         (
-            Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
-            Need("libatomic1", shared_object="libatomic.so.1"),  # for the node that Playwright brings
-            CJK,
-            IP,
-            UNSHARE,
-            MAKE,
-            NAMESPACES,
+            (
+                "npm",
+                "ci",
+                "--prefix",
+                "tests/axe",
+                "--prefer-offline",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+            ),
+            pytest("tests", "-m", "axe"),
         ),
+        (*BROWSER, NPM),
+    ),
+    Tier(
+        "versions",
+        "sphinxzh with every Sphinx from 8.0 on, in three themes",
+        (python("tools.versions"), python("pytest", "-q", "tests/sphinxzh", "-m", "versions")),
+        BROWSER,
     ),
     Tier(
         "pdf",
@@ -262,7 +287,8 @@ def run(tier: Tier, missing: Iterable[Need]) -> Outcome:
     began = time.monotonic()
     result = "passed"
     for command in tier.commands:
-        print("$ " + shlex.join(["python", *command[1:]]), flush=True)
+        program = "python" if command[0] == sys.executable else command[0]
+        print("$ " + shlex.join([program, *command[1:]]), flush=True)
         status = finish(command, environment)
         if status:
             print(f"Failed with status {status}.", flush=True)

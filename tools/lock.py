@@ -1,7 +1,10 @@
-"""Writes the lock files anew, with hashes, each for Python 3.11 and all newer.  For `make lock`.
+"""Writes the lock files anew, with hashes.  For `make lock`.
 
     lock.py                    every lock file
     lock.py bench/peers.lock   only this one
+
+`requirements.lock` is one file for Python 3.11 and all newer; in `tests/sphinxzh/versions` there is one for
+each version of Sphinx that sphinxzh is tried with.
 
 uv resolves for all versions of Python at once and marks what differs between them.  It is fetched into a
 throwaway environment when it is not on PATH; nothing else in this repository needs it.
@@ -12,38 +15,48 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from tools import versions
+
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = {  # what each is resolved from
-    "requirements.lock": (
-        "--all-extras",
-        "pyproject.toml",
-        "src/sphinxzh/pyproject.toml",
-        "build-requirements.in",
-    ),
-    "bench/peers.lock": ("bench/peers.in",),
-}
+PACKAGE = "src/sphinxzh/pyproject.toml"
+MAIN = ("--python-version", "3.11", "--all-extras", "pyproject.toml", PACKAGE, "build-requirements.in")
 RESOLVE = (
-    *("pip", "compile", "--quiet", "--upgrade"),
-    *("--universal", "--python-version", "3.11", "--generate-hashes"),
+    *("pip", "compile", "--quiet", "--upgrade", "--universal", "--generate-hashes"),
     *("--no-emit-package", "glasstunnel", "--no-emit-package", "sphinxzh"),
     *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
 )
+THEMES = "furo\nmyst-parser\nsetuptools\nsphinx-rtd-theme\n"  # alabaster comes with Sphinx
+
+
+def locks() -> dict[str, tuple[Sequence[str], str]]:
+    """Each lock file, with what it is resolved from: arguments, and requirements as text."""
+    known: dict[str, tuple[Sequence[str], str]] = {
+        "requirements.lock": (MAIN, ""),
+        "bench/peers.lock": (("--python-version", "3.11", "bench/peers.in"), ""),
+    }
+    for version, oldest in versions.PYTHONS.items():
+        name = str(versions.lock(version).relative_to(ROOT))
+        python = "{}.{}".format(*oldest)
+        known[name] = ("--python-version", python, PACKAGE, "-"), f"sphinx=={version}.*\n{THEMES}"
+    return known
 
 
 def main(wanted: list[str]) -> int:
     """Resolve; 0 when all went well."""
-    if unknown := set(wanted) - LOCKS.keys():
-        sys.exit(f"lock.py: expected some of {', '.join(LOCKS)}, got {', '.join(sorted(unknown))}")
+    known = locks()
+    if unknown := set(wanted) - known.keys():
+        sys.exit(f"lock.py: expected some of {', '.join(known)}, got {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as scratch:
         uv = shutil.which("uv") or fetch(Path(scratch))
-        return max(
-            subprocess.call(
-                [uv, *RESOLVE, "--output-file", lock, *LOCKS[lock]], cwd=ROOT, stdin=subprocess.DEVNULL
-            )
-            for lock in wanted or LOCKS
-        )
+        for lock in wanted or known:
+            arguments, text = known[lock]
+            command = [uv, *RESOLVE, "--output-file", lock, *arguments]
+            if status := subprocess.run(command, cwd=ROOT, input=text, text=True, check=False).returncode:
+                return status
+    return 0
 
 
 def fetch(folder: Path) -> str:

@@ -51,10 +51,10 @@ def main(target: str) -> None:
     stamp.write_text("".join(f"{name}: {value}\n" for name, value in wanted.items()), encoding="utf-8")
 
 
-def make(venv: Path, lock: Path) -> None:
-    """A fresh environment with what a lock names."""
+def make(venv: Path, lock: Path, base: str = sys.executable) -> None:
+    """A fresh environment of the interpreter `base` with what a lock names."""
     need_venv()
-    step(f"Making {shown(venv)}", [sys.executable, "-m", "venv", "--clear", str(venv)])
+    step(f"Making {shown(venv)}", [base, "-m", "venv", "--clear", str(venv)])
     install_lock(venv / "bin" / "python", lock)
 
 
@@ -63,7 +63,7 @@ def install_lock(python: Path, lock: Path = LOCK) -> None:
     text = lock.read_text(encoding="utf-8")
     backend = re.search(r"^setuptools==.*\\\n(?:[ \t]+--hash=.*\n)+", text, re.MULTILINE)
     if backend is None:
-        stop(f"{lock.name}: no pinned setuptools found; run `make lock`.")
+        stop(f"{shown(lock)}: no pinned setuptools found; run `make lock`.")
         return
     with tempfile.TemporaryDirectory() as scratch:
         first = Path(scratch) / "backend.txt"
@@ -75,7 +75,7 @@ def install_lock(python: Path, lock: Path = LOCK) -> None:
     count = len(re.findall(r"^[A-Za-z0-9].*==", text, re.MULTILINE))
     # --use-pep517: older pips would run jieba's setup.py directly, which needs the package wheel.
     step(
-        f"Installing up to {count} packages from {lock.name} (a minute or two)",
+        f"Installing up to {count} packages from {shown(lock)}{' (a minute or two)' if lock == LOCK else ''}",
         pip(
             python,
             "--require-hashes",

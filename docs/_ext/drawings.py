@@ -98,6 +98,7 @@ class Drawn(SphinxDirective):
             raise self.error("a drawing needs a caption: write it as the body")
         caption, _ = self.parse_inline(" ".join(self.content), lineno=self.content_offset)
         figure = nodes.figure("", drawing("", drawing=made), nodes.caption("", "", *caption), align="center")
+        figure["classes"].append("drawn")
         self.set_source_info(figure)
         self.options["name"] = name
         self.add_name(figure)

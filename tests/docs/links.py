@@ -75,12 +75,12 @@ class _Site(HTMLParser):
 
 
 def site_faults(folder: Path) -> list[str]:
-    """Relative links of a built site that lead to no file, or to no id in it."""
+    """Links inside a built site that lead to no file, or to no id in it."""
     pages = {path.resolve(): _parsed(path) for path in sorted(folder.rglob("*.html"))}
     found: list[str] = []
     for path, page in pages.items():
         for line, target in page.targets:
-            message = _target_fault(path, target, pages)
+            message = _target_fault(folder.resolve(), path, target, pages)
             if message:
                 found.append(f"{path.relative_to(folder.resolve())}:{line}: {message}")
     return found
@@ -92,13 +92,15 @@ def _parsed(path: Path) -> _Site:
     return parser
 
 
-def _target_fault(page: Path, target: str, pages: dict[Path, _Site]) -> str | None:
+def _target_fault(root: Path, page: Path, target: str, pages: dict[Path, _Site]) -> str | None:
     parts = urlsplit(target)
     if parts.scheme or parts.netloc:
         return None
     if target == "#":
         return None  # the top of the page, which every browser knows
-    file = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    path = unquote(parts.path)
+    base = root if path.startswith("/") else page.parent  # the page 404 says where it is from the root
+    file = (base / path.lstrip("/")).resolve() if path else page
     if file.is_dir():
         file = file / "index.html"
     if not file.is_file():

@@ -28,15 +28,18 @@ LOOK_DIFFERENT = """([one, other]) => {
 
 
 def pages(folder: str) -> list[Path]:
-    """Every page of a build but the search page, which has a test of its own; none when there is no build."""
-    return sorted(path for path in (ROOT / "_build" / folder).rglob("*.html") if path.name != "search.html")
+    """Every page of a build but those that have tests of their own; none when there is no build."""
+    apart = ("search.html", "404.html")
+    return sorted(path for path in (ROOT / "_build" / folder).rglob("*.html") if path.name not in apart)
 
 
 def test_the_navigation_of_the_first_page_leads_to_every_page_of_the_book(browser: Browser) -> None:
     start = built("html/index.html")
     with opened(browser) as (page, _):
         page.goto(start.as_uri())
-        links = page.eval_on_selector_all("nav a[href]", "links => links.map(link => link.href)")
+        links = page.eval_on_selector_all(
+            "nav a[href], header a[href]", "links => links.map(link => link.href)"
+        )
     reached = {link.partition("#")[0] for link in links}
     expected = {start.parent / path.relative_to(DOCS).with_suffix(".html") for path in book()}
     assert {path.as_uri() for path in expected} - reached == set()

@@ -11,6 +11,8 @@ and the panel (SCRIPTS); those of the engine are fetched together with the index
 theme's own; where there is none, one is added.
 """
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -22,6 +24,8 @@ from sphinxzh.search.collect import SectionCollector, Text, kept, resolved
 from sphinxzh.search.index import build, script
 from sphinxzh.search.words import user_words
 from sphinxzh.segmenter import is_chinese
+from sphinxzh.singlepage import SinglePageBuilder
+from sphinxzh.singlepage.ids import on_page
 
 FOLDER = "sphinxzh-search"
 BUILDERS = ("html", "dirhtml", "singlehtml")
@@ -32,11 +36,20 @@ SCRIPTS = (f"{FOLDER}/tokens.js", f"{FOLDER}/highlight.js", "sphinxzh-search.js"
 def texts_of(builder: StandaloneHTMLBuilder) -> list[Text]:
     """Every section of the site, in the order of the documents' names."""
     found = kept(builder.env)
-    return [
+    texts = [
         text
         for name in sorted(builder.env.found_docs)
         for text in resolved(found.get(name, ()), name, builder)
     ]
+    return list(placed(texts, builder)) if isinstance(builder, SinglePageBuilder) else texts
+
+
+def placed(texts: Iterable[Text], builder: SinglePageBuilder) -> Iterator[Text]:
+    """The sections that are on the single page, with the anchors that they have there."""
+    for text in texts:
+        if text.docname in builder.documents:
+            anchor = on_page(text.docname, text.anchor) if text.anchor else ""
+            yield replace(text, anchor=anchor)
 
 
 def own_words(app: Sphinx) -> list[str]:
@@ -95,6 +108,7 @@ def _takes_part(app: Sphinx) -> bool:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Collect while reading, write after the pages."""
     app.setup_extension("sphinxzh.segmenter")
+    app.setup_extension("sphinxzh.singlepage")  # the addresses of sections on it
     app.add_config_value("sphinxzh_userdict", None, "", types=())  # `check` says it better
     app.add_env_collector(SectionCollector)
     app.connect("config-inited", check)

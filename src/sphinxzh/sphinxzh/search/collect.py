@@ -162,7 +162,7 @@ def resolved(found: Iterable[Section], docname: str, builder: Builder) -> Iterat
             elif piece.kind == "doc":
                 said.append(titles[piece.target].astext() if piece.target in titles else "")
             else:
-                said.append(labels[piece.target][2] if piece.target in labels else "")
+                said.append(str(labels[piece.target][2]) if piece.target in labels else "")
         return "".join(said)
 
     def clean(pieces: Iterable[Piece]) -> str:

@@ -51,21 +51,14 @@
   // -- Addresses --------------------------------------------------------------------------------------------
   const isOnThisPage = (url) => url.startsWith("#"); // as the single page names its documents
 
-  /** The section's element on the single page.  Without sphinxzh.singlepage several may share an anchor. */
-  function elementOf(url, anchor) {
-    const beginning = document.getElementById(url.slice(1));
-    if (!anchor) return beginning;
-    const unique = document.getElementById(`${url.replace(/^#document-/, "")}/${anchor}`);
-    const same = [...document.querySelectorAll(`[id="${CSS.escape(anchor)}"]`)];
-    const isWithin = (one) => beginning?.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
-    return unique ?? same.find(isWithin) ?? beginning;
-  }
+  /** The section's element on the single page, where every id is unique (sphinxzh.singlepage). */
+  const elementOf = (url, anchor) => document.getElementById(anchor || url.slice(1));
 
   /** The address of a section; the hits go with it, so that the page can mark them. */
   function address(section, hits = []) {
     const { docs, docOf, anchors } = ranker.index;
     const url = docs[docOf[section]];
-    if (isOnThisPage(url)) return `#${elementOf(url, anchors[section])?.id ?? ""}`;
+    if (isOnThisPage(url)) return anchors[section] ? `#${anchors[section]}` : url;
     const target = new URL(url, root);
     if (target.protocol === "file:" && target.pathname.endsWith("/")) target.pathname += "index.html";
     for (const hit of hits) target.searchParams.append("hit", hit);
@@ -110,7 +103,8 @@
       this.input = input;
       this.status = element("p", { role: "status", "aria-live": "polite" });
       this.list = element("div", { role: "listbox", id: "sphinxzh-results", "aria-label": "搜索结果" });
-      this.box = element("div", { class: "sphinxzh-search", hidden: "" }, this.status, this.list);
+      const landmark = { class: "sphinxzh-search", role: "region", "aria-label": "搜索", hidden: "" };
+      this.box = element("div", landmark, this.status, this.list);
       this.active = -1;
       this.turn = 0; // counts the queries, so that a late answer is not shown
       document.body.append(this.box);
