@@ -114,6 +114,28 @@ def test_a_word_of_the_user_dictionary_is_found_by_pinyin_and_a_hidden_page_is_n
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    "address",
+    [
+        "html/brew.html#醒茶",
+        "furo/brew.html#醒茶",
+        "alabaster/brew.html#醒茶",
+        "singlehtml/index.html#brew/醒茶",
+    ],
+)
+def test_the_address_of_a_section_is_its_heading_and_leads_there(
+    address: str, tea: Path, browser: Browser
+) -> None:
+    path, _, anchor = address.partition("#")
+    with opened(browser, viewport={"width": 1200, "height": 300}) as (page, troubles):
+        page.goto(f"{(tea / path).as_uri()}#{anchor}")
+        expect(page.get_by_role("heading", name="醒茶")).to_be_in_viewport()
+        ids = page.eval_on_selector_all("[id]", "elements => elements.map((element) => element.id)")
+        assert len(ids) == len(set(ids))
+        assert troubles.all() == []
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("theme", THEMES)
 def test_styles_scripts_the_head_and_the_new_page_are_there_in_each_theme(
     theme: str, tea: Path, browser: Browser
@@ -216,8 +238,15 @@ def test_the_pdf_of_the_page_opens_with_its_chinese_text(tmp_path: Path) -> None
         (pdf,) = (taken(lab, tmp_path) / "tea" / "build" / "latex").glob("*.pdf")
     finally:
         lab.close()
-    text = subprocess.run(
-        ["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True
-    ).stdout
-    for said in ("茶事笔记", "醒茶", "头一泡快进快出，不喝。它洗去浮尘", "凤凰单丛里有一种香气像杏仁"):
-        assert said in text.replace("\n", "")
+    text = said_by("pdftotext", "-layout", pdf, "-").replace("\n", "")
+    for said in ("目录", "第 1 章 冲泡", "头一泡快进快出，不喝。它洗去浮尘", "凤凰单丛里有一种香气像杏仁"):
+        assert said in text
+    assert re.sub(r"[\s,\d]", "", text.rpartition("索引")[2]) == "F凤凰单丛L绿茶W乌龙茶Y鸭屎香"
+    facts = said_by("pdfinfo", pdf)
+    assert re.search(r"Title: +茶事笔记", facts)
+    assert "(A4)" in facts
+
+
+def said_by(*command: str | Path) -> str:
+    """What a program prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
