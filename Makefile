@@ -65,7 +65,7 @@ lint: venv  ## ruff and mypy
 demo: venv  ## two peers in two network namespaces, told as a story
 	@$(BIN)/glasstunnel demo
 
-bench: html  ## the benchmarks, with tables (python -m bench search runs only that part)
+bench: html singlehtml  ## the benchmarks, with tables (python -m bench search runs only that part)
 	@$(BIN)/python -m bench
 
 clean:  ## remove what was built (the environment stays)

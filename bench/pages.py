@@ -1,18 +1,17 @@
 """The built site as others judge it: Lighthouse on several kinds of page, axe-core on every page.
 
-    python -m bench.pages [--json FILE]
-
 Needs the site and the single page (`make html singlehtml`), Debian's chromium, node and npm, which installs
 what the lock files of bench/lighthouse and tests/axe name.  Pages are served as a host does it: compressed,
 and files with a checksum in their address to be kept.  Scores go from 0 to 100.  The phone is a slow one
-(4 times slower, 150 ms from the server, 1.6 Mbit/s); a score is the median of three runs.
+(4 times slower, 150 ms from the server, 1.6 Mbit/s); a score is the median of three runs.  Beside it stands
+the front page of the same book in the theme as it is, without a line of ours.
 """
 
-import argparse
 import gzip
 import http.server
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench import UnavailableError
+from bench.search.stock import built
 from tests.browsing import PROGRAMS, chromium, opened
 from tests.docs import axe
 
@@ -44,6 +45,8 @@ KINDS = {
 DEVICES = {"desktop": ("--preset=desktop",), "phone": ()}
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic"
 RUNS = 3
+EXTENSIONS: list[str] = runpy.run_path(str(ROOT / "conf.py"))["extensions"]
+OUR_LOOK = {"sphinxzh", "look", "notfound.extension", "sphinx_copybutton", "sphinx_last_updated_by_git"}
 
 
 class _Host(http.server.SimpleHTTPRequestHandler):
@@ -111,14 +114,18 @@ def scores(url: str, options: tuple[str, ...]) -> dict[str, int]:
 def lighthouse() -> dict[str, dict[str, int]]:
     """The scores of each kind of page on each device."""
     install(LIGHTHOUSE)
+    plain = [name for name in EXTENSIONS if name not in OUR_LOOK]
+    theirs = {"html_css_files": "pygments.css", "html_js_files": "doctools.js"}  # in place of our own
+    stock = built("look", plain, templates_path="docs", **theirs)  # where there is no template
     found = {}
-    with hosted(BUILD / "html") as address:
-        for kind, path in KINDS.items():
-            for device, options in DEVICES.items():
-                runs = [scores(f"{address}/{path}", options) for _ in range(RUNS)]
-                found[f"{kind}, {device}"] = {
-                    name: median_low(run[name] for run in runs) for name in CATEGORIES
-                }
+    for folder, pages in ((BUILD / "html", KINDS), (stock, {"front page, stock theme": "index.html"})):
+        with hosted(folder) as address:
+            for kind, path in pages.items():
+                for device, options in DEVICES.items():
+                    runs = [scores(f"{address}/{path}", options) for _ in range(RUNS)]
+                    found[f"{kind}, {device}"] = {
+                        name: median_low(run[name] for run in runs) for name in CATEGORIES
+                    }
     return found
 
 
@@ -140,40 +147,25 @@ def rules() -> dict[str, Any]:
     return {"pages": len(pages), "looks": len(axe.LOOKS), "violations": broken}
 
 
-def as_json() -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Both."""
+    for needed in ("html/index.html", "singlehtml/index.html"):
+        if not (BUILD / needed).exists():
+            raise UnavailableError(f"_build/{needed} is missing: make html singlehtml")
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            raise UnavailableError(f"{program} is missing: apt-get install npm")
     return {"lighthouse": lighthouse(), "axe": rules()}
 
 
 def show(results: dict[str, Any]) -> None:
     """The tables."""
-    print(f"{'Lighthouse':30} " + " ".join(f"{name:>15}" for name in CATEGORIES))
+    print(f"{'Lighthouse':34} " + " ".join(f"{name:>15}" for name in CATEGORIES))
     for name, numbers in results["lighthouse"].items():
-        print(f"{name:30} " + " ".join(f"{numbers[category]:15}" for category in CATEGORIES))
+        print(f"{name:34} " + " ".join(f"{numbers[category]:15}" for category in CATEGORIES))
     asked = results["axe"]
     print(
         f"\naxe-core, {asked['pages']} pages in {asked['looks']} looks: {len(asked['violations'])} violations"
     )
     for line in asked["violations"]:
         print(line)
-
-
-def main() -> None:
-    """Measure and show."""
-    parser = argparse.ArgumentParser(prog="python -m bench.pages", description="Lighthouse and axe-core")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
-    arguments = parser.parse_args()
-    for needed in ("html/index.html", "singlehtml/index.html"):
-        if not (BUILD / needed).exists():
-            sys.exit(f"_build/{needed} is missing: make html singlehtml")
-    for program in ("node", "npm"):
-        if not shutil.which(program):
-            sys.exit(f"{program} is missing: apt-get install npm")
-    results = as_json()
-    show(results)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    main()

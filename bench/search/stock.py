@@ -6,6 +6,7 @@ It lists pages, and sections where a title matches; it is asked by the code of i
 import runpy
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench import run
@@ -25,11 +26,17 @@ SEARCH = """(_, query) => {
 def build(name: str, *instead: str) -> Path:
     """Build the book with these extensions in the place of sphinxzh; the folder of its pages."""
     extensions = runpy.run_path(str(ROOT / "conf.py"))["extensions"]
-    others = [extension for extension in extensions if extension.partition(".")[0] != "sphinxzh"]
+    others = [extension for extension in extensions if extension != "sphinxzh"]
+    return built(name, [*others, *instead])
+
+
+def built(name: str, extensions: Sequence[str], **settings: str) -> Path:
+    """Build the book with these extensions and settings; the folder of its pages."""
     folder = WORK / name
     shutil.rmtree(folder, ignore_errors=True)
     trees, pages = folder / "doctrees", folder / "html"
-    chosen = f"extensions={','.join([*others, *instead])}"
-    options = ("-b", "html", "-q", "-c", ROOT, "-d", trees, "-D", chosen)
-    run(sys.executable, "sphinx", *options, ROOT / "docs", pages)
+    chosen = {"extensions": ",".join(extensions), **settings}
+    overrides = [word for key, value in chosen.items() for word in ("-D", f"{key}={value}")]
+    options = ("-b", "html", "-q", "-c", ROOT, "-d", trees)
+    run(sys.executable, "sphinx", *options, *overrides, ROOT / "docs", pages)
     return pages

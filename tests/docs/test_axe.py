@@ -1,6 +1,6 @@
 """Every kind of page is without a violation of the rules of accessibility, in light, in dark and in a hand.
 
-Every single page is asked by `python -m bench.pages`.
+Every single page is asked by `python -m bench pages`.
 """
 
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_the_open_results_of_a_search_break_no_rule(look: str, browser: Browser)
 @looks
 def test_the_single_page_breaks_no_rule(look: str, browser: Browser) -> None:
     """Its frame and the first of its pages; the others are the same as in the site, and axe-core takes half a
-    minute for all of them: `python -m bench.pages` does it."""
+    minute for all of them: `python -m bench pages` does it."""
     with opened(browser, **axe.LOOKS[look]) as (page, _):
         page.goto(built("singlehtml/index.html").as_uri())
         page.evaluate("""() => {
