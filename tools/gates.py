@@ -91,10 +91,9 @@ PEERS = (
     Need("nftables", programs=("nft",)),
     Need("netbase", file="/etc/services"),  # names of ports and protocols, for wg and nft
 )
-RIGHTS = (
-    Need("the right to open /dev/net/tun", right=may_open_tun),
-    Need("the right to make namespaces", right=may_make_namespaces),
-)
+NAMESPACES = Need("the right to make namespaces", right=may_make_namespaces)
+RIGHTS = (Need("the right to open /dev/net/tun", right=may_open_tun), NAMESPACES)
+MAKE = Need("make", programs=("make",))  # what sphinx-quickstart writes is a Makefile
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
 BROWSER = (
     Need("chromium", programs=("chromium", "chromium-browser", "google-chrome")),
@@ -181,7 +180,7 @@ TIERS = (
         "book",
         "the Python blocks and console sessions of the pages",
         (pytest("docs"),),
-        (IP, PING, UNSHARE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
+        (IP, PING, UNSHARE, MAKE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
     ),
     Tier(
         "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)
@@ -195,7 +194,7 @@ TIERS = (
         "browser",
         "the site in a browser",
         (pytest("tests", "-m", "browser"),),
-        BROWSER,
+        (*BROWSER, IP, UNSHARE, MAKE, NAMESPACES),
     ),
     Tier(
         "axe",
@@ -225,7 +224,7 @@ TIERS = (
         "pdf",
         "the PDF, read back",
         (sphinx("latexpdf"), pytest("tests", "-m", "pdf")),
-        (*TEX, Need("poppler-utils", programs=("pdftotext",))),
+        (*TEX, Need("poppler-utils", programs=("pdftotext",)), IP, UNSHARE, MAKE, NAMESPACES),
     ),
     Tier(
         "doctest",

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sphinx.application import Sphinx
 from sphinx.errors import ConfigError
+from sphinx.util.docutils import docutils_namespace
 
 from sphinxzh.search import tokens, words
 from sphinxzh.search.collect import Text
-from sphinxzh.search.index import DIGITS, LEVELS, number, postings, weighted
+from sphinxzh.search.index import DIGITS, LEVELS, build, number, postings, weighted
 from sphinxzh.search.tokens import fold, parts, terms
 from sphinxzh.search.words import Words, readings, user_words
 
@@ -25,6 +27,8 @@ PAGES = {
     ".. glossary::\n\n   量子猫\n     一种猫。\n",
     "old": ":nosearch:\n\n旧页\n====\n\n不再有效。\n",
 }
+
+DICTIONARY = "html_search_options = {'dict': 'terms.txt'}"
 
 
 def site(folder: Path, pages: dict[str, str], settings: str = "") -> Path:
@@ -133,14 +137,65 @@ def test_the_site_s_own_words_are_not_cut_apart() -> None:
     assert "量子猫" in Words(["量子猫"]).of("量子猫在此")
 
 
+def test_what_may_be_typed_as_pinyin_is_own_words_anywhere_and_whatever_is_a_title() -> None:
+    """醒茶 and 鸭屎香 are no words to jieba."""
+    texts = [Text("page", "", 1, "醒茶", "", "有一种香气像杏仁，名叫鸭屎香。")]
+    index = build(texts, {"page": "page.html"}, ["鸭屎香", "不在这里"])
+    assert index["words"].split() == ["鸭屎香"]
+    assert index["runs"].split() == ["醒茶"]
+
+
 def test_a_user_dictionary_is_a_list_or_a_file_of_jieba(tmp_path: Path) -> None:
-    (tmp_path / "terms.txt").write_text("# 注释\n量子猫 3 n\n\n重放窗口\n", "utf-8")
-    assert user_words("terms.txt", tmp_path, "sphinxzh_userdict") == ["量子猫", "重放窗口"]
+    (tmp_path / "terms.txt").write_text("# 注释\n量子猫 3 n\n\n重放窗口\nWi Fi 直连 5\n握手 v\n", "utf-8")
+    inside = ["量子猫", "重放窗口", "Wi Fi 直连", "握手"]
+    assert user_words("terms.txt", tmp_path, "sphinxzh_userdict") == inside
+    assert user_words(Path("terms.txt"), tmp_path, "sphinxzh_userdict") == inside
     assert user_words(["量子猫"], tmp_path, "sphinxzh_userdict") == ["量子猫"]
-    with pytest.raises(
-        ConfigError, match=r"sphinxzh_userdict: the user dictionary missing\.txt cannot be read"
-    ):
-        user_words("missing.txt", tmp_path, "sphinxzh_userdict")
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        (
+            "sphinxzh_userdict = 'missing.txt'",
+            r"sphinxzh_userdict: the user dictionary \S+/missing\.txt cannot",
+        ),
+        (
+            "sphinxzh_userdict = 'gbk.txt'",
+            r"sphinxzh_userdict: the user dictionary \S+/gbk\.txt cannot be read",
+        ),
+        (
+            "sphinxzh_userdict = 5",
+            r"sphinxzh_userdict: expected a list of words or the name of a file, got 5",
+        ),
+        (
+            "sphinxzh_userdict = ['握手', 5]",
+            r"expected a list of words or the name of a file, got \['握手', 5\]",
+        ),
+        (
+            "html_search_options = {'dict': 'missing.txt'}",
+            r"html_search_options\['dict'\]: the user dictionary",
+        ),
+    ],
+)
+def test_a_wrong_user_dictionary_is_named_before_the_build(setting: str, said: str, tmp_path: Path) -> None:
+    source = site(tmp_path / "source", PAGES, setting)
+    (source / "gbk.txt").write_bytes("量子猫".encode("gbk"))
+    with docutils_namespace(), pytest.raises(ConfigError, match=said):
+        Sphinx(source, source, tmp_path / "html", tmp_path / "doctrees", "html", status=None)
+    assert not list((tmp_path / "html").rglob("*.html"))
+
+
+def test_a_user_dictionary_of_the_stock_search_is_found_where_sphinx_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sphinx looks for it from the folder in which the build is started."""
+    source = site(tmp_path / "source", {"index": "首页\n====\n\n养量子猫。\n"}, DICTIONARY)
+    (tmp_path / "terms.txt").write_text("量子猫\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    make(source, tmp_path / "html")
+    stock = (tmp_path / "html" / "searchindex.js").read_text("utf-8")
+    assert "量子猫" in stock.encode().decode("unicode_escape")
 
 
 def test_the_index_has_the_sections_as_the_builder_shows_them(tmp_path: Path) -> None:
@@ -154,9 +209,7 @@ def test_the_index_has_the_sections_as_the_builder_shows_them(tmp_path: Path) ->
     assert "网页才有的话" in texts
     assert "纸上才有的话" not in texts
     assert "不再有效" not in texts
-    assert {"量子猫", "空报文"} & set(index["words"].split()) == {
-        "量子猫"
-    }  # only titles and terms lead there
+    assert {"量子猫", "空报文"} <= set(index["words"].split())  # a term, and a word of the user dictionary
 
 
 @pytest.mark.parametrize("builder", ["html", "dirhtml", "singlehtml"])

@@ -63,6 +63,21 @@ def test_a_build_says_nothing_of_jieba_and_keeps_its_dictionary_beside_the_doctr
     assert list((chinese_site / ".doctrees").glob("jieba*.cache"))
 
 
+def test_the_stock_index_is_cut_as_without_us_and_the_dictionary_is_read_once(tmp_path: Path) -> None:
+    """Sphinx doubles the sum of the counts, and then these words are not cut into characters."""
+    page = "重放窗口与字段\n==============\n\n控制套接字。\n"
+    plain = build_site(tmp_path / "plain", [], page=page)
+    ours = build_site(tmp_path / "ours", ["sphinxzh.segmenter"], page=page)
+    assert (plain / "searchindex.js").read_bytes() == (ours / "searchindex.js").read_bytes()
+    code = (
+        "from sphinxzh import segmenter\nsegmenter.load()\nimport sphinx.search.zh as zh\n"
+        "def read(path):\n    raise AssertionError(path)\nzh.jieba_load_userdict = read\n"
+        "from sphinx.cmd.build import main\nraise SystemExit(main(['-q', 'source', 'again']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "ours", check=False)
+    assert done.returncode == 0
+
+
 def test_an_english_site_is_left_as_it_is(tmp_path: Path) -> None:
     page = "Title\n=====\n\nA line\nbreak.\n"
     plain = build_site(tmp_path / "plain", [], "en", page)

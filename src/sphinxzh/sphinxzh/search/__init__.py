@@ -52,13 +52,23 @@ def placed(texts: Iterable[Text], builder: SinglePageBuilder) -> Iterator[Text]:
             yield replace(text, anchor=anchor)
 
 
-def own_words(config: Config, folder: Path) -> list[str]:
-    """The words that the site's configuration names."""
-    options: dict[str, str] = config.html_search_options
+def own_words(app: Sphinx) -> list[str]:
+    """The words that the site's configuration names.
+
+    Ours are looked for from the folder of conf.py, as other files are; Sphinx takes its own option from
+    wherever the build was started, and says nothing when there is no such file.
+    """
+    options: dict[str, str] = app.config.html_search_options
     return [
-        *user_words(config.sphinxzh_userdict, folder, "sphinxzh_userdict"),
-        *user_words(options.get("dict"), folder, "html_search_options['dict']"),
+        *user_words(app.config.sphinxzh_userdict, Path(app.confdir), "sphinxzh_userdict"),
+        *user_words(options.get("dict"), Path.cwd(), "html_search_options['dict']"),
     ]
+
+
+def check(app: Sphinx, config: Config) -> None:
+    """Say what is wrong with a user dictionary before the build, not after it."""
+    if is_chinese(config.language):
+        own_words(app)
 
 
 def write(app: Sphinx, error: Exception | None) -> None:
@@ -68,7 +78,7 @@ def write(app: Sphinx, error: Exception | None) -> None:
         return
     texts = texts_of(builder)
     urls = {text.docname: builder.get_target_uri(text.docname) for text in texts}
-    index = build(texts, urls, own_words(app.config, Path(app.confdir)))
+    index = build(texts, urls, own_words(app))
     folder = Path(app.outdir) / "_static" / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     files = {"index.js": script("sphinxzhSearch.index", index)}
@@ -99,8 +109,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Collect while reading, write after the pages."""
     app.setup_extension("sphinxzh.segmenter")
     app.setup_extension("sphinxzh.singlepage")  # the addresses of sections on it
-    app.add_config_value("sphinxzh_userdict", [], "", types=frozenset({str, list, tuple}))
+    app.add_config_value("sphinxzh_userdict", None, "", types=())  # `check` says it better
     app.add_env_collector(SectionCollector)
+    app.connect("config-inited", check)
     app.connect("builder-inited", add_files)
     app.connect("build-finished", write)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

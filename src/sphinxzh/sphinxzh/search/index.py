@@ -114,21 +114,21 @@ def latin_lines(found: dict[str, dict[int, int]]) -> str:
     return "\n".join(lines)
 
 
-def key_words(texts: Sequence[Text], words: Words) -> list[str]:
-    """The words that the site is about, the weightiest first: its own terms, then those of its titles."""
+def key_words(texts: Sequence[Text], words: Words, known: set[str]) -> list[str]:
+    """The words that the site is about, the weightiest first: its own, if it says them, then its titles'."""
     common: Counter[str] = Counter()
     for text in texts:
         common.update(set(words.of(f"{text.title} {text.terms}")))
     said = set(common)
-    own = [word for word in words.own if word in said and 1 < len(word) <= 12]
+    own = [word for word in words.own if word in known | said and 1 < len(word) <= 12]
     rest = sorted(said.difference(own), key=lambda word: (-common[word], word))
     return [*sorted(own, key=lambda word: (-common[word], word)), *rest]
 
 
 def title_runs(texts: Sequence[Text], words: set[str]) -> list[str]:
-    """Runs of several words in titles, which are looked up by their pinyin too."""
+    """Runs in titles that are no word, or several, which are looked up by their pinyin too."""
     runs = {
-        run for text in texts for run in map(fold, pieces(text.title)) if is_han(run) and 2 < len(run) < 8
+        run for text in texts for run in map(fold, pieces(text.title)) if is_han(run) and 1 < len(run) < 8
     }
     return sorted(runs - words)
 
@@ -141,7 +141,7 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
     known: set[str] = set()
     for text in texts:
         known.update(words.of(f"{text.title} {text.body}"))
-    keys = key_words(texts, words)
+    keys = key_words(texts, words, known)
     characters = {character for term in found if is_han(term) for character in term}
     folds = {old: new for old, new in simplified().items() if new in characters}
     docs = list(dict.fromkeys(text.docname for text in texts))

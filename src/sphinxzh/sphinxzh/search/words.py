@@ -4,9 +4,11 @@ The rule: the words come from jieba with the site's terms added, in a tokenizer 
 search index stays what it would be without us.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +26,32 @@ ASKING = frozenset(
     how what why when where which who is are was the an of to in on and or for with do does can it this that
     """.split()  # noqa: SIM905  (a list of words, to be read as one)
 )
+# A line of a user dictionary as jieba reads it: the word, which may hold spaces, its count, its kind.
+_LINE = re.compile(r"(?P<word>.+?)(?: [0-9]+)?(?: [a-z]+)?")
 
 
-def user_words(wanted: Sequence[str] | str | None, folder: Path, setting: str) -> list[str]:
+def user_words(wanted: object, folder: Path, setting: str) -> list[str]:
     """The words of a user dictionary: a list of words, or a file in jieba's format (word, count, tag).
 
-    Raises ConfigError, with the setting's name, when the file cannot be read.
+    Raises ConfigError, with the setting's name, for anything else and when the file cannot be read.
     """
     if not wanted:
         return []
-    if not isinstance(wanted, str):
-        return [str(word).strip() for word in wanted if str(word).strip()]
+    if isinstance(wanted, str | PathLike):
+        return _read(folder / wanted, setting)
+    if isinstance(wanted, list | tuple | set | frozenset) and all(isinstance(word, str) for word in wanted):
+        return [word.strip() for word in wanted if word.strip()]
+    raise ConfigError(f"{setting}: expected a list of words or the name of a file, got {wanted!r}.")
+
+
+def _read(path: Path, setting: str) -> list[str]:
     try:
-        lines = (folder / wanted).read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{setting}: the user dictionary {wanted} cannot be read ({error.__class__.__name__}): "
+        message = f"{setting}: the user dictionary {path} cannot be read ({error.__class__.__name__}): "
         raise ConfigError(message + "expected a UTF-8 file with one word a line.") from error
-    return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    found = (_LINE.fullmatch(line.strip()) for line in lines if not line.startswith("#"))
+    return [line["word"] for line in found if line]
 
 
 class Words:
