@@ -12,10 +12,6 @@ file beside the site's doctrees.
 Where a site names no user dictionary, Sphinx 8.2 and newer have jieba read its own a second time, which takes
 longer than the rest of a small build.  All that comes of it is that the sum of the counts doubles; here it is
 doubled without the reading, and words are cut as ever.
-
-Sphinx 8.2 and newer give jieba its own dictionary a second time, as the user's, which takes longer than the
-rest of a small build and counts every word twice.  Here it is given none, as in Sphinx 8.0, unless the site
-names one.
 """
 
 import logging
