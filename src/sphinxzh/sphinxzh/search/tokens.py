@@ -7,8 +7,8 @@ The rule: the browser does the same to the query.  `fold`, `pieces` and `parts` 
   case and its simplified form, when these are one character too.  So a hit in the folded text is a hit at the
   same place of the text.  Characters outside the basic plane, which are two to JavaScript, stay as they are.
 - Han is looked up by bigrams: every two neighbours are a term, and a character that stands alone is one.
-- A word of letters is a term, and so are the parts of an identifier: `wg_noise_init` is also wg, noise and
-  init, `CipherState` also cipher and state.
+- A word of letters is a term, and so are its parts: `wg_noise_init` is also wg, noise and init, `CipherState`
+  also cipher and state, `wireguard-go` also wireguard and go.
 """
 
 import re
@@ -16,7 +16,8 @@ import unicodedata
 from functools import cache
 
 HAN = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_PIECE = re.compile(rf"[{HAN}]+|[^\W{HAN}]+")
+_LETTERS = rf"[^\W{HAN}]+"
+_PIECE = re.compile(rf"[{HAN}]+|{_LETTERS}(?:-{_LETTERS})*")
 _HAN_RUN = re.compile(rf"[{HAN}]")
 _PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+|\d+")
 BASIC_PLANE = 0xFFFF
@@ -60,7 +61,7 @@ def fold(text: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """Runs of Han characters and words of letters and digits, in their order, not folded.
+    """Runs of Han characters and words of letters and digits, also with hyphens, in their order, not folded.
 
     >>> pieces("DNS污染 与 wg_noise_init()")
     ['DNS', '污染', '与', 'wg_noise_init']
@@ -88,11 +89,11 @@ def parts(word: str) -> list[str]:
     >>> parts("wg_noise_init"), parts("CipherState")
     (['wg_noise_init', 'wg', 'noise', 'init'], ['cipherstate', 'cipher', 'state'])
     """
-    whole = fold(word).strip("_")
+    whole = fold(word).strip("_-")
     if not whole or len(whole) > LONGEST or _DATA.fullmatch(whole):
         return []
     found = [fold(part) for part in _PART.findall(unicodedata.normalize("NFKC", word))]
-    found += whole.split("_")
+    found += re.split("[_-]", whole)
     return list(dict.fromkeys([whole, *(part for part in found if len(part) > 1)]))
 
 

@@ -6,7 +6,7 @@
 "use strict";
 
 (() => {
-  const { addSimplified, isHan, bigrams } = window.sphinxzhSearch;
+  const { addSimplified, fold, isHan, bigrams } = window.sphinxzhSearch;
   const FIRST_DIGIT = 0x23;
   const BACKSLASH = 0x5c; // is not a digit
   const LAST = 45; // the greatest digit that ends a number; those above continue it
@@ -74,8 +74,12 @@
       this.words = data.words.split(" ").filter(Boolean); // of titles and terms, the weightiest first
       this.known = new Set(this.words);
       this.asking = new Set(data.asking.split(" "));
+      this.asks = new RegExp([...this.asking].filter(isHan).sort((a, b) => b.length - a.length).join("|"), "gu");
       this.spoken = [...this.words, ...data.runs.split(" ").filter(Boolean)]; // what may be typed as pinyin
       this.readings = data.readings;
+      this.synonyms = new Map(); // name → other names of the same
+      for (const names of data.synonyms)
+        for (const name of names) this._addSynonyms(name, names.filter((other) => other !== name));
       this.han = data.han;
       this.rows = new Map(data.han.split("\n").map((line) => [String.fromCodePoint(line.codePointAt(0) ?? 0), line]));
       this.parsed = new Map(); // rows that were taken apart
@@ -83,6 +87,10 @@
       this._unpackLatin(data.latin);
       this._unpackSections(data.sections);
       addSimplified(data.fold);
+    }
+
+    _addSynonyms(name, others) {
+      this.synonyms.set(name, [...(this.synonyms.get(name) ?? []), ...others]);
     }
 
     /** The sorted words of letters; each line leaves out what it shares with the line before. */
@@ -201,13 +209,14 @@
       return found.sort((a, b) => a.length - b.length).slice(0, limit);
     }
 
-    /** The posting list of a term; a run of Han needs all its bigrams. */
+    /** The posting list of a term; a run of Han needs all its bigrams, and a name all its words. */
     postings(term) {
       if (!this.lists.has(term)) this.lists.set(term, this._find(term));
       return this.lists.get(term);
     }
 
     _find(term) {
+      if (term.includes(" ")) return term.split(" ").map((word) => this.postings(word)).reduce(intersection);
       if (!isHan(term)) {
         const place = this._place(term);
         return this.latin[place] === term ? this._decoded(this.latinLists[place]) : new PostingList(0);
@@ -242,6 +251,17 @@
       const list = new PostingList(text.length);
       decode(text, this.levels, (section, weight, titled) => list.add(section, weight, titled));
       return list;
+    }
+
+    /** How rare a character is in titles. */
+    titleIdf(character) {
+      if (!this.titlesWith) {
+        this.titlesWith = new Map();
+        for (const title of this.titles)
+          for (const one of new Set(fold(title))) this.titlesWith.set(one, (this.titlesWith.get(one) ?? 0) + 1);
+      }
+      const found = this.titlesWith.get(character) ?? 0;
+      return Math.log(1 + (this.count - found + 0.5) / (found + 0.5));
     }
 
     /** The inverse document frequency of a term. */

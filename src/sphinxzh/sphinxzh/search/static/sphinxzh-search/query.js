@@ -10,9 +10,15 @@
   const { fold, pieces, isHan, bigrams, parts } = window.sphinxzhSearch;
   const LONGEST_QUERY = 200;
   const LONGEST_WORD = 12;
+  const LONGEST_NAME = 5; // words
   const COMPOUND = 4; // characters of a word that is looked into
   const INNER = 0.3; // factor of a word inside it
-  const LOOSE = 0.8; // factor of two characters side by side that are no word
+  const LOOSE = 1; // factor of two characters side by side that are no word
+  const ASKING_BOND = 0.3; // the most that a word which only asks tells beside its neighbour
+  const SYNONYM = 0.7; // factor of another name of the same
+  const SINGLE = 0.5; // factor of a character by itself among other words
+  const SELDOM = 3; // sections that have letters which may be pinyin all the same,
+  const OFTENER = 4; // when so many times more sections have what they spell
   const ALONE = 0.3; // factor of a character that stands for a word the index does not have
   const ENDINGS = [
     [/ies$/, "y"],
@@ -45,15 +51,15 @@
     /** A query as needs, bonds, what to mark, and what was guessed or meant by pinyin. */
     read(text) {
       const plain = text.slice(0, LONGEST_QUERY).normalize("NFKC").replace(/([a-z])['’]([a-z])/gi, "$1$2");
-      const asked = { text: fold(plain.trim()), needs: [], bonds: [], marks: new Set(), guess: "", meant: "" };
-      const found = this._joined(pieces(plain));
+      const asked = { text: fold(plain.trim()), needs: [], bonds: [], phrases: [], marks: new Set(), guess: "", meant: "" };
+      const found = this._names(this._joined(pieces(plain)));
       this.isSingle = found.length === 1;
       for (const piece of found) {
         if (isHan(piece)) this._readHan(fold(piece), asked);
         else this._readLetters(piece, asked);
       }
       if (!asked.needs.length) for (const piece of found.map(fold)) this._addAsking(piece, asked);
-      for (const need of asked.needs) for (const [term] of need) asked.marks.add(term);
+      for (const need of asked.needs) for (const [term] of need) for (const word of term.split(" ")) asked.marks.add(word);
       return asked;
     }
 
@@ -65,13 +71,41 @@
       return this.pinyin.meaning(letters) ? [letters] : found;
     }
 
+    /** Words that are a name together become one piece. */
+    _names(found) {
+      const joined = [];
+      for (let from = 0, to; from < found.length; from = to) {
+        for (to = Math.min(found.length, from + LONGEST_NAME); to > from + 1; to--)
+          if (this.index.synonyms.has(fold(found.slice(from, to).join(" ")))) break;
+        joined.push(found.slice(from, to).join(" "));
+      }
+      return joined;
+    }
+
     // -- Han ------------------------------------------------------------------------------------------------
 
     _readHan(run, asked) {
       const topics = this._topics(run).map((topic) => this._corrected(topic, run, asked));
       for (const topic of topics) this._addTopic(topic, asked);
+      if (run.length > 2) asked.phrases.push(run);
       const wanted = new Set(asked.needs.flat().map(([term]) => term));
-      asked.bonds.push(...bigrams(Array.from(run)).filter((pair) => !wanted.has(pair)));
+      for (const bond of this._bonds(run)) if (!wanted.has(bond[0])) asked.bonds.push(bond);
+    }
+
+    /** The bigrams inside and between the words of a run, and how much they tell: [bigram, most]. */
+    _bonds(run) {
+      const { index } = this;
+      const words = this.cut(run);
+      const worth = (word) => {
+        if (index.asking.has(word)) return ASKING_BOND;
+        return word.length > 1 ? index.idf(word) : Infinity;
+      };
+      const within = words.flatMap((word) => bigrams(Array.from(word)).map((pair) => [pair, Infinity]));
+      const between = words.slice(1).map((word, i) => {
+        const pair = Array.from(words[i]).at(-1) + Array.from(word)[0];
+        return [pair, Math.min(worth(words[i]), worth(word))];
+      });
+      return [...within, ...between];
     }
 
     /** When a query does nothing but ask, that is what it is about. */
@@ -109,15 +143,21 @@
       for (const pair of loosePairs(words))
         if (this.index.postings(pair).length) asked.needs.push([[pair, long.length ? LOOSE : 1]]);
       for (const place of this.speller.strangers(characters))
-        asked.needs.push([[characters[place], characters.length === 1 ? 1 : ALONE]]);
+        asked.needs.push([[characters[place], characters.length > 1 ? ALONE : this.isSingle ? 1 : SINGLE]]);
       for (let from = 0; from < words.length; from++)
         for (let to = from + 2; to <= words.length; to++) asked.marks.add(words.slice(from, to).join(""));
     }
 
     /** A word, or its bigrams where no section has the whole of it. */
     _wordNeed(word) {
-      if (this.index.postings(word).length) return [[word, 1]];
+      if (this.index.postings(word).length) return this._named(word, [[word, 1]]);
       return bigrams(Array.from(word)).map((pair) => [pair, 1]);
+    }
+
+    /** A need, met by the other names of the same thing, too. */
+    _named(name, need) {
+      const others = this.index.synonyms.get(name) ?? [];
+      return [...need, ...others.map((other) => [other, SYNONYM])];
     }
 
     /** The words inside a compound: a section that does not have the whole may still speak of them. */
@@ -140,10 +180,12 @@
     // -- Letters --------------------------------------------------------------------------------------------
 
     _readLetters(piece, asked) {
+      if (piece.includes(" ")) return this._readName(fold(piece), asked);
       const [word, ...inner] = parts(piece);
       if (!word || this.index.asking.has(word)) return;
       const needs =
-        this._known(word) ??
+        this._ratherPinyin(word, asked) ??
+        this._known(word, inner) ??
         this._asPinyin(word, asked) ??
         this._begun(word) ??
         this._byParts(inner) ??
@@ -154,17 +196,36 @@
       asked.needs.push(...needs);
     }
 
+    /** A name of several words; a section that has some of them may still speak of it. */
+    _readName(name, asked) {
+      const words = name.split(" ").flatMap((word) => (isHan(word) ? [] : parts(word)));
+      asked.needs.push(this._named(name, [[name, 1]]), ...words.map((word) => [[word, INNER]]));
+      for (const word of name.split(" ")) asked.marks.add(word);
+    }
+
     /** A word of the index, also in another form of it. */
-    _known(word) {
+    _known(word, inner) {
       const { index } = this;
       if (index.hasLatin(word)) {
         const longer = word.length > 2 ? index.longer(word) : [];
-        return [[[word, 1], ...longer.map((term) => [term, 0.5])]];
+        const need = [[word, 1], ...longer.map((term) => [term, 0.5])];
+        return [this._named(word, need), ...inner.map((part) => [[part, INNER]])];
       }
       const stem = ENDINGS.map(([ending, instead]) => word.replace(ending, instead)).find(
         (form) => form !== word && form.length > 2 && index.hasLatin(form),
       );
       return stem ? [[[stem, 0.9]]] : null;
+    }
+
+    /** Pinyin of a word that far more sections have than have the letters; these count as well. */
+    _ratherPinyin(word, asked) {
+      const { index } = this;
+      const spelt = index.postings(word);
+      if (!spelt.length || spelt.length > SELDOM || spelt.titled.includes(1)) return null;
+      const meaning = this.pinyin.meaning(word);
+      const meant = meaning?.run ?? meaning?.choices[0];
+      if (!meant || index.postings(meant).length < OFTENER * spelt.length) return null;
+      return [...this._asPinyin(word, asked), [[word, INNER]]];
     }
 
     _asPinyin(word, asked) {
@@ -202,6 +263,8 @@
       const near = this.speller.nearLetters(word);
       if (!near.length) return null;
       asked.guess += near[0];
+      const pinyin = this._ratherPinyin(near[0], asked);
+      if (pinyin) return pinyin;
       return [near.map((term, rank) => [term, 1 / (1 + rank)])];
     }
   }

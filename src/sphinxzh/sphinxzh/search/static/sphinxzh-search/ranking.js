@@ -7,16 +7,19 @@
 "use strict";
 
 (() => {
-  const { fold, bigrams, Index, Pinyin, Speller, Reader } = window.sphinxzhSearch;
+  const { fold, bigrams, pieces, isHan, parts, Index, Pinyin, Speller, Reader } = window.sphinxzhSearch;
   const WEIGHTS = {
-    title: 0.3, // a term in the title, on top of its BM25
+    title: 0.25, // a term in the title, on top of its BM25
     around: 0.25, // a term in the title of a section around
-    aroundMeets: 0.8, // how far that meets the need
-    bond: 0.5, // a bigram between two words of the query
-    uncovered: 0.15, // what is left of the score of a section that meets nothing
+    aroundMeets: 0.4, // how far that meets the need
+    bond: 1.5, // a bigram between two words of the query
+    power: 1,
+    phrase: 0.8, // a whole run
+    uncovered: 0.1, // what is left of the score of a section that meets nothing
+    character: 0.3, // of a term, a character in a title
     like: 0.3, // a title like the query
-    within: 0.3, // a title that has the query in it
-    same: 0.8, // a title that is the query
+    within: 0, // a title that has the query in it
+    same: 1.2, // a title that is the query
   };
   const LOOKED_AT = 60; // sections whose titles are compared
   const LEAST = 0.05; // of the best score
@@ -52,19 +55,26 @@
     }
 
     /** Fill in `sums`; what a section that met every need in full would have met. */
-    _addUp({ needs, bonds }) {
+    _addUp({ needs, bonds, phrases }) {
       this.sums.fill(0);
       this.met.fill(0);
       let total = 0;
       for (const need of needs) total += this._addNeed(need);
-      for (const bond of bonds) this._addBond(bond);
+      for (const [bond, most] of bonds) this._addBond(bond, most);
       const { uncovered } = this.weights;
       for (let section = 0; section < this.index.count; section++) {
         if (!this.sums[section]) continue;
         const share = total ? Math.min(1, this.met[section] / total) : 0;
-        this.sums[section] *= uncovered + (1 - uncovered) * share * share;
+        this.sums[section] *= uncovered + (1 - uncovered) * share ** this.weights.power;
       }
+      for (const phrase of phrases) this._addPhrase(phrase, total);
       return total;
+    }
+
+    /** A section that has every bigram of a run in all likelihood has the run itself. */
+    _addPhrase(phrase, total) {
+      const list = this.index.postings(phrase);
+      for (let i = 0; i < list.length; i++) this.sums[list.sections[i]] += this.weights.phrase * total * list.weights[i];
     }
 
     /** Add to each section the best that one of the need's terms gives it; the worth of the need. */
@@ -99,9 +109,9 @@
       }
     }
 
-    _addBond(bond) {
+    _addBond(bond, most) {
       const list = this.index.postings(bond);
-      const value = this.weights.bond * this.index.idf(bond);
+      const value = this.weights.bond * Math.min(most, this.index.idf(bond));
       for (let i = 0; i < list.length; i++)
         if (this.met[list.sections[i]]) this.sums[list.sections[i]] += value * list.weights[i];
     }
@@ -125,31 +135,48 @@
       const { own, whole } = this._title(section);
       const { like, within, same } = this.weights;
       const wish = squeezed(guess && needs.length < 2 ? guess : meant || text);
-      const likeness = Math.max(dice(wish, own), dice(wish, whole));
+      this.wish = this.wish?.text === wish ? this.wish : { text: wish, terms: this._rarities(meant || (guess && needs.length < 2) ? wish : text) };
+      const likeness = Math.max(dice(this.wish.terms, own.terms), dice(this.wish.terms, whole.terms));
       let share = like * likeness;
-      if (own && (own === wish || whole === wish)) share += same;
-      else if (wish.length > 1 && own.includes(wish)) share += within;
+      if (own.text && (own.text === wish || whole.text === wish)) share += same;
+      else if (wish.length > 1 && own.text.includes(wish)) share += within;
       return share * total;
     }
 
     _title(section) {
       if (!this.titles.has(section)) {
-        const own = squeezed(fold(this.index.titles[section]));
-        const above = squeezed(fold(this.index.above(section).join("")));
-        this.titles.set(section, { own, whole: above + own });
+        const own = fold(this.index.titles[section]);
+        const raw = this.index.titles[section];
+        const above = this.index.above(section);
+        this.titles.set(section, {
+          own: { text: squeezed(own), terms: this._rarities(raw) },
+          whole: { text: squeezed(fold(above.join("")) + own), terms: this._rarities([...above, raw].join(" ")) },
+        });
       }
       return this.titles.get(section);
+    }
+
+    /** The terms of a text, each with its idf. */
+    _rarities(text) {
+      const terms = pieces(text).flatMap((piece) => (isHan(piece) ? grams(fold(piece)) : parts(piece)));
+      const found = new Map(terms.map((term) => [term, this.index.idf(term)]));
+      const { character } = this.weights;
+      if (character)
+        for (const one of fold(text).replace(this.index.asks, " "))
+          if (isHan(one)) found.set(one, character * this.index.titleIdf(one));
+      return found;
     }
   }
 
   const squeezed = (text) => text.replace(/\s+/g, "");
+  const grams = (run) => (run.length > 1 ? bigrams(Array.from(run)) : [run]);
 
-  /** How much two texts share, between 0 and 1: Dice's coefficient of their bigrams. */
+  /** How much two texts share, between 0 and 1: Dice's coefficient of their terms, by rarity. */
   function dice(one, other) {
-    const [here, there] = [one, other].map((text) => new Set(bigrams(Array.from(text))));
+    const sum = (terms) => [...terms.values()].reduce((total, idf) => total + idf, 0);
     let shared = 0;
-    for (const pair of here) if (there.has(pair)) shared++;
-    return (2 * shared) / (here.size + there.size || 1);
+    for (const [term, idf] of one) if (other.has(term)) shared += idf;
+    return (2 * shared) / (sum(one) + sum(other) || 1);
   }
 
   Object.assign(window.sphinxzhSearch, { Ranker });
