@@ -118,7 +118,7 @@ def key_words(texts: Sequence[Text], words: Words) -> list[str]:
     """The words that the site is about, the weightiest first: its own terms, then those of its titles."""
     common: Counter[str] = Counter()
     for text in texts:
-        common.update(set(words.of(f"{text.title} {text.terms}")))
+        common.update(words.of([text.title, text.terms]))
     said = set(common)
     own = [word for word in words.own if word in said and 1 < len(word) <= 12]
     rest = sorted(said.difference(own), key=lambda word: (-common[word], word))
@@ -155,9 +155,7 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
     defined = [term for text in texts for term in text.terms.split() if 1 < len(term) <= 8]
     words = Words([*own_words, *defined])
     found = weighted(texts)
-    known: set[str] = set()
-    for text in texts:
-        known.update(words.of(f"{text.title} {text.body}"))
+    known = words.of(said for text in texts for said in (text.title, text.body))
     keys = key_words(texts, words)
     characters = {character for term in found if is_han(term) for character in term}
     folds = {old: new for old, new in simplified().items() if new in characters}

@@ -40,15 +40,24 @@ def simplified() -> dict[str, str]:
     return table
 
 
-@cache
-def _fold_one(character: str) -> str:
-    if ord(character) > BASIC_PLANE:
+class _Folds(dict[int, str]):
+    """What each character is folded to, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if code <= BASIC_PLANE:
+            for change in (lambda c: unicodedata.normalize("NFKC", c), str.lower):
+                changed = change(character)
+                if len(changed) == 1 and ord(changed) <= BASIC_PLANE:
+                    character = changed
+            character = simplified().get(character, character)
+        self[code] = character
         return character
-    for change in (lambda c: unicodedata.normalize("NFKC", c), str.lower):
-        changed = change(character)
-        if len(changed) == 1 and ord(changed) <= BASIC_PLANE:
-            character = changed
-    return simplified().get(character, character)
+
+
+@cache
+def _folds() -> _Folds:
+    return _Folds()
 
 
 def fold(text: str) -> str:
@@ -57,7 +66,7 @@ def fold(text: str) -> str:
     >>> fold("ＮＡＴ 協議")
     'nat 协议'
     """
-    return "".join(map(_fold_one, text))
+    return text.translate(_folds())
 
 
 def pieces(text: str) -> list[str]:
@@ -83,18 +92,19 @@ def grams(run: str) -> list[str]:
     return [run[i : i + 2] for i in range(len(run) - 1)] if len(run) > 1 else [run]
 
 
-def parts(word: str) -> list[str]:
+@cache
+def parts(word: str) -> tuple[str, ...]:
     """The terms of a word: itself, and its parts if there are several.  Nothing for keys and other data.
 
     >>> parts("wg_noise_init"), parts("CipherState")
-    (['wg_noise_init', 'wg', 'noise', 'init'], ['cipherstate', 'cipher', 'state'])
+    (('wg_noise_init', 'wg', 'noise', 'init'), ('cipherstate', 'cipher', 'state'))
     """
     whole = fold(word).strip("_-")
     if not whole or len(whole) > LONGEST or _DATA.fullmatch(whole):
-        return []
+        return ()
     found = [fold(part) for part in _PART.findall(unicodedata.normalize("NFKC", word))]
     found += re.split("[_-]", whole)
-    return list(dict.fromkeys([whole, *(part for part in found if len(part) > 1)]))
+    return tuple(dict.fromkeys([whole, *(part for part in found if len(part) > 1)]))
 
 
 def terms(text: str) -> list[str]:

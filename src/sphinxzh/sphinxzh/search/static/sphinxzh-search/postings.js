@@ -260,13 +260,16 @@
         for (const title of this.titles)
           for (const one of new Set(fold(title))) this.titlesWith.set(one, (this.titlesWith.get(one) ?? 0) + 1);
       }
-      const found = this.titlesWith.get(character) ?? 0;
-      return Math.log(1 + (this.count - found + 0.5) / (found + 0.5));
+      return this.rarity(this.titlesWith.get(character) ?? 0);
     }
 
     /** The inverse document frequency of a term. */
     idf(term) {
-      const found = this.postings(term).length;
+      return this.rarity(this.postings(term).length);
+    }
+
+    /** The inverse document frequency of what so many sections have. */
+    rarity(found) {
       return Math.log(1 + (this.count - found + 0.5) / (found + 0.5));
     }
   }

@@ -13,8 +13,8 @@
   const LONGEST_NAME = 5; // words
   const COMPOUND = 4; // characters of a word that is looked into
   const INNER = 0.3; // factor of a word inside it
-  const LOOSE = 1; // factor of two characters side by side that are no word
   const ASKING_BOND = 0.3; // the most that a word which only asks tells beside its neighbour
+  const LETTERS = 1.5; // of a word of letters beside one run of Han: it is what the other says something of
   const SYNONYM = 0.7; // factor of another name of the same
   const SINGLE = 0.5; // factor of a character by itself among other words
   const SELDOM = 3; // sections that have letters which may be pinyin all the same,
@@ -54,6 +54,7 @@
       const asked = { text: fold(plain.trim()), needs: [], bonds: [], phrases: [], marks: new Set(), guess: "", meant: "" };
       const found = this._names(this._joined(pieces(plain)));
       this.isSingle = found.length === 1;
+      asked.isPair = found.length === 2 && found.some(isHan);
       for (const piece of found) {
         if (isHan(piece)) this._readHan(fold(piece), asked);
         else this._readLetters(piece, asked);
@@ -86,13 +87,14 @@
 
     _readHan(run, asked) {
       const topics = this._topics(run).map((topic) => this._corrected(topic, run, asked));
+      const before = asked.needs.length;
       for (const topic of topics) this._addTopic(topic, asked);
-      if (run.length > 2) asked.phrases.push(run);
+      if (run.length > 2) asked.phrases.push([run, asked.needs.slice(before)]);
       const wanted = new Set(asked.needs.flat().map(([term]) => term));
       for (const bond of this._bonds(run)) if (!wanted.has(bond[0])) asked.bonds.push(bond);
     }
 
-    /** The bigrams inside and between the words of a run, and how much they tell: [bigram, most]. */
+    /** The bigrams between the words of a run, and how much they tell: [bigram, most]. */
     _bonds(run) {
       const { index } = this;
       const words = this.cut(run);
@@ -100,12 +102,10 @@
         if (index.asking.has(word)) return ASKING_BOND;
         return word.length > 1 ? index.idf(word) : Infinity;
       };
-      const within = words.flatMap((word) => bigrams(Array.from(word)).map((pair) => [pair, Infinity]));
-      const between = words.slice(1).map((word, i) => {
+      return words.slice(1).map((word, i) => {
         const pair = Array.from(words[i]).at(-1) + Array.from(word)[0];
         return [pair, Math.min(worth(words[i]), worth(word))];
       });
-      return [...within, ...between];
     }
 
     /** When a query does nothing but ask, that is what it is about. */
@@ -141,7 +141,7 @@
       for (const word of long) asked.needs.push(this._wordNeed(word), ...this._inner(word));
       const characters = Array.from(topic);
       for (const pair of loosePairs(words))
-        if (this.index.postings(pair).length) asked.needs.push([[pair, long.length ? LOOSE : 1]]);
+        if (this.index.postings(pair).length) asked.needs.push([[pair, 1]]);
       for (const place of this.speller.strangers(characters))
         asked.needs.push([[characters[place], characters.length > 1 ? ALONE : this.isSingle ? 1 : SINGLE]]);
       for (let from = 0; from < words.length; from++)
@@ -193,7 +193,8 @@
         this._guessed(word, asked) ??
         this._glued(word, 2) ??
         inner.filter((part) => this.index.hasLatin(part)).map((part) => [[part, 1]]);
-      asked.needs.push(...needs);
+      const factor = asked.isPair ? LETTERS : 1;
+      asked.needs.push(...needs.map((need) => need.map(([term, one]) => [term, one * factor])));
     }
 
     /** A name of several words; a section that has some of them may still speak of it. */
@@ -248,7 +249,7 @@
 
     /** An identifier by its parts. */
     _byParts(inner) {
-      const isKnown = inner.length > 1 && inner.every((part) => this.index.hasLatin(part));
+      const isKnown = inner.length > 0 && inner.every((part) => this.index.hasLatin(part));
       return isKnown ? inner.map((part) => [[part, 1]]) : null;
     }
 

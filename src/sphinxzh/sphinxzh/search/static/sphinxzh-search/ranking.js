@@ -2,23 +2,19 @@
  *
  * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25, whose
  * part for term and section is in the index already, times the idf; raised where the term stands in the title,
- * and met in part where it stands in the title of a section around.  The second looks at the titles of the
- * best few: how much of the query they are. */
+ * where words stand side by side as in the query, and where the whole of a run is found.  The second looks at the
+ * titles of the best few: how much they are like the query. */
 "use strict";
 
 (() => {
   const { fold, bigrams, pieces, isHan, parts, Index, Pinyin, Speller, Reader } = window.sphinxzhSearch;
   const WEIGHTS = {
     title: 0.25, // a term in the title, on top of its BM25
-    around: 0.25, // a term in the title of a section around
-    aroundMeets: 0.4, // how far that meets the need
     bond: 1.5, // a bigram between two words of the query
-    power: 1,
-    phrase: 0.8, // a whole run
-    uncovered: 0.1, // what is left of the score of a section that meets nothing
-    character: 0.3, // of a term, a character in a title
-    like: 0.3, // a title like the query
-    within: 0, // a title that has the query in it
+    phrase: 0.6, // a run of the query as a whole
+    uncovered: 0.2, // what is left of the score of a section that meets nothing
+    like: 0.45, // a title like the query
+    character: 0.3, // in that, a character against a term
     same: 1.2, // a title that is the query
   };
   const LOOKED_AT = 60; // sections whose titles are compared
@@ -31,7 +27,6 @@
       this.sums = new Float32Array(this.index.count);
       this.met = new Float32Array(this.index.count);
       this.need = new Float32Array(this.index.count); // what a need gives each section
-      this.share = new Float32Array(this.index.count); // how far it is met
       this.titles = new Map(); // section → its title, alone and with those around, ready to be compared
     }
 
@@ -46,9 +41,10 @@
       const asked = this.reader.read(query);
       const total = this._addUp(asked);
       const candidates = this._candidates();
+      const wish = this._weighed(asked.guess && asked.needs.length < 2 ? asked.guess : asked.meant || query);
       const results = candidates
         .slice(0, LOOKED_AT)
-        .map((section) => ({ section, score: this.sums[section] + this._likeTitle(section, asked, total) }))
+        .map((section) => ({ section, score: this.sums[section] + this._likeTitle(section, wish, total) }))
         .sort((a, b) => b.score - a.score || a.section - b.section);
       const kept = results.filter(({ score }) => score > LEAST * results[0].score);
       return { ...asked, results: kept, total: Math.max(kept.length, candidates.length) };
@@ -59,54 +55,51 @@
       this.sums.fill(0);
       this.met.fill(0);
       let total = 0;
-      for (const need of needs) total += this._addNeed(need);
+      const worth = new Map();
+      for (const need of needs) {
+        worth.set(need, this._addNeed(need));
+        total += worth.get(need);
+      }
       for (const [bond, most] of bonds) this._addBond(bond, most);
       const { uncovered } = this.weights;
       for (let section = 0; section < this.index.count; section++) {
         if (!this.sums[section]) continue;
         const share = total ? Math.min(1, this.met[section] / total) : 0;
-        this.sums[section] *= uncovered + (1 - uncovered) * share ** this.weights.power;
+        this.sums[section] *= uncovered + (1 - uncovered) * share;
       }
-      for (const phrase of phrases) this._addPhrase(phrase, total);
+      for (const [phrase, own] of phrases) this._addPhrase(phrase, own.reduce((all, need) => all + worth.get(need), 0));
       return total;
     }
 
     /** A section that has every bigram of a run in all likelihood has the run itself. */
-    _addPhrase(phrase, total) {
+    _addPhrase(phrase, worth) {
       const list = this.index.postings(phrase);
-      for (let i = 0; i < list.length; i++) this.sums[list.sections[i]] += this.weights.phrase * total * list.weights[i];
+      for (let i = 0; i < list.length; i++) this.sums[list.sections[i]] += this.weights.phrase * worth * list.weights[i];
     }
 
-    /** Add to each section the best that one of the need's terms gives it; the worth of the need. */
+    /** Add to each section the best that one of the need's terms gives it; the worth of the need.
+     *  The terms count as one: they are as rare as all of them together. */
     _addNeed(need) {
       const { index, weights } = this;
-      const worth = Math.max(...need.map(([term, factor]) => factor * index.idf(term)));
       this.need.fill(0);
-      this.share.fill(0);
+      let found = 0;
       for (const [term, factor] of need) {
         const list = index.postings(term);
-        const value = factor * index.idf(term);
         for (let i = 0; i < list.length; i++) {
           const section = list.sections[i];
-          const gain = value * (list.weights[i] + list.titled[i] * weights.title);
+          if (!this.need[section]) found++;
+          const gain = factor * (list.weights[i] + list.titled[i] * weights.title);
           this.need[section] = Math.max(this.need[section], gain);
-          this.share[section] = 1;
-          if (list.titled[i]) this._passOn(section, value * weights.around);
         }
       }
+      const idf = index.rarity(found);
+      const worth = idf * Math.max(...need.map(([, factor]) => factor));
       for (let section = 0; section < index.count; section++) {
-        this.sums[section] += this.need[section];
-        this.met[section] += worth * this.share[section];
+        if (!this.need[section]) continue;
+        this.sums[section] += idf * this.need[section];
+        this.met[section] += worth;
       }
       return worth;
-    }
-
-    /** A term in a title speaks for the sections within, too. */
-    _passOn(section, gain) {
-      for (let within = section + 1; within < this.index.end[section]; within++) {
-        this.need[within] = Math.max(this.need[within], gain);
-        this.share[within] = Math.max(this.share[within], this.weights.aroundMeets);
-      }
     }
 
     _addBond(bond, most) {
@@ -131,52 +124,45 @@
     }
 
     /** What a title adds that is, or is like, the query. */
-    _likeTitle(section, { text, guess, meant, needs }, total) {
+    _likeTitle(section, wish, total) {
       const { own, whole } = this._title(section);
-      const { like, within, same } = this.weights;
-      const wish = squeezed(guess && needs.length < 2 ? guess : meant || text);
-      this.wish = this.wish?.text === wish ? this.wish : { text: wish, terms: this._rarities(meant || (guess && needs.length < 2) ? wish : text) };
-      const likeness = Math.max(dice(this.wish.terms, own.terms), dice(this.wish.terms, whole.terms));
-      let share = like * likeness;
-      if (own.text && (own.text === wish || whole.text === wish)) share += same;
-      else if (wish.length > 1 && own.text.includes(wish)) share += within;
-      return share * total;
+      const { like, same } = this.weights;
+      const isSame = own.text === wish.text || whole.text === wish.text;
+      return total * (like * Math.max(alike(wish, own), alike(wish, whole)) + (isSame ? same : 0));
     }
 
+    /** A section's title, alone and with those around it. */
     _title(section) {
       if (!this.titles.has(section)) {
-        const own = fold(this.index.titles[section]);
-        const raw = this.index.titles[section];
-        const above = this.index.above(section);
-        this.titles.set(section, {
-          own: { text: squeezed(own), terms: this._rarities(raw) },
-          whole: { text: squeezed(fold(above.join("")) + own), terms: this._rarities([...above, raw].join(" ")) },
-        });
+        const title = this.index.titles[section];
+        const whole = [...this.index.above(section), title].join(" ");
+        this.titles.set(section, { own: this._weighed(title), whole: this._weighed(whole) });
       }
       return this.titles.get(section);
     }
 
-    /** The terms of a text, each with its idf. */
-    _rarities(text) {
-      const terms = pieces(text).flatMap((piece) => (isHan(piece) ? grams(fold(piece)) : parts(piece)));
-      const found = new Map(terms.map((term) => [term, this.index.idf(term)]));
-      const { character } = this.weights;
-      if (character)
-        for (const one of fold(text).replace(this.index.asks, " "))
-          if (isHan(one)) found.set(one, character * this.index.titleIdf(one));
-      return found;
+    /** A text to be compared: without spaces, and its terms and characters by how much they tell. */
+    _weighed(text) {
+      const { index, weights } = this;
+      const found = new Map(terms(text).map((term) => [term, index.idf(term)]));
+      for (const one of fold(text).replace(index.asks, " "))
+        if (isHan(one)) found.set(one, weights.character * index.titleIdf(one));
+      const sum = [...found.values()].reduce((all, one) => all + one, 0);
+      return { text: fold(text).replace(/\s+/g, ""), terms: found, sum };
     }
   }
 
-  const squeezed = (text) => text.replace(/\s+/g, "");
-  const grams = (run) => (run.length > 1 ? bigrams(Array.from(run)) : [run]);
+  /** Every term of a text. */
+  function terms(text) {
+    const grams = (run) => (run.length > 1 ? bigrams(Array.from(run)) : [run]);
+    return pieces(text).flatMap((piece) => (isHan(piece) ? grams(fold(piece)) : parts(piece)));
+  }
 
-  /** How much two texts share, between 0 and 1: Dice's coefficient of their terms, by rarity. */
-  function dice(one, other) {
-    const sum = (terms) => [...terms.values()].reduce((total, idf) => total + idf, 0);
+  /** How much two texts share, between 0 and 1: Dice's coefficient of their terms, weighed. */
+  function alike(one, other) {
     let shared = 0;
-    for (const [term, idf] of one) if (other.has(term)) shared += idf;
-    return (2 * shared) / (sum(one) + sum(other) || 1);
+    for (const [term, weight] of one.terms) if (other.terms.has(term)) shared += weight;
+    return (2 * shared) / (one.sum + other.sum || 1);
   }
 
   Object.assign(window.sphinxzhSearch, { Ranker });
