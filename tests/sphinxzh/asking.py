@@ -129,15 +129,19 @@ def known_items(book: Sequence[tuple[str, str]]) -> list[Labelled]:
 
 def _letters(text: str) -> set[str]:
     """The words of letters in a text, those that are not only digits."""
-    return {parts(piece)[0] for piece in pieces(text) if piece[0].isalpha() and parts(piece) and not is_han(piece)}
+    return {
+        parts(piece)[0] for piece in pieces(text) if piece[0].isalpha() and parts(piece) and not is_han(piece)
+    }
 
 
 def told(index: Path) -> list[tuple[str, str]]:
-    """What each section with a title says, from the files of a built index: document # title, title and text."""
+    """Document # title, and title with text, of each section in a built index."""
     data = json.loads(_ARGUMENT.sub("", index.read_text("utf-8")))
     texts: list[str] = []
     for number in range(len(data["docs"])):
-        texts += json.loads("[" + _ARGUMENT.sub("", (index.parent / f"text-{number}.js").read_text("utf-8")) + "]")[1]
+        texts += json.loads(
+            "[" + _ARGUMENT.sub("", (index.parent / f"text-{number}.js").read_text("utf-8")) + "]"
+        )[1]
     return [
         (f"{data['docs'][doc].removesuffix('.html')}#{title}", f"{title} {text}")
         for (doc, _, _, title), text in zip(data["sections"], texts, strict=True)

@@ -22,7 +22,7 @@ STATUS = ".sphinxzh-search [role=status]"
 PAGES = {
     "index": "首页\n====\n\n.. toctree::\n\n   other\n   folder/tunnel\n",
     # Its headings have the anchors id1 to id3, as those of the next page.
-    "other": "别处\n====\n\n甲\n--\n\n无关。\n\n乙\n--\n\n无关。\n\n丙\n--\n\n无关。\n",
+    "other": "别处\n====\n\n甲\n--\n\n无关。\n\n乙\n--\n\n输入 baohuo 试试。\n\n丙\n--\n\n无关。\n",
     "folder/tunnel": "隧道\n====\n\n先看全貌。\n\n" + "填充的段落。\n\n" * 60 + "握手\n----\n\n"
     "握手用两条消息，失败就再试。\n\n保活\n----\n\n每 25 秒发一个空报文，握手不算。\n",
 }
@@ -161,6 +161,29 @@ def test_a_reader_searches_by_keyboard_and_lands_on_the_marked_section(start: Pa
         expect(page.locator("mark.sphinxzh-hit", has_text="空报文")).to_be_in_viewport()
         page.keyboard.press("Escape")
         expect(page.locator("mark.sphinxzh-hit")).to_have_count(0)
+        assert troubles.all() == []
+
+
+UNIQUE = """() => {
+  const beginning = document.getElementById("document-folder/tunnel");
+  const follows = (one) => beginning.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+  for (const section of [...document.querySelectorAll("section[id^=id]")].filter(follows))
+    section.id = `folder/tunnel/${section.id}`;
+}"""
+
+
+@pytest.mark.parametrize("start", [("alabaster", "singlehtml")], indirect=True)
+def test_on_a_single_page_with_unique_anchors_a_result_leads_to_the_one_of_its_document(
+    start: Path, browser: Browser
+) -> None:
+    with opened(browser) as (page, troubles):
+        page.goto(start.as_uri())
+        page.evaluate(UNIQUE)
+        search(page, "空报文")
+        expect(page.locator(OPTION).first).to_have_attribute("href", re.compile("#folder/tunnel/id[0-9]"))
+        page.keyboard.press("Enter")
+        expect(page.locator("mark.sphinxzh-hit", has_text="空报文")).to_be_in_viewport()
+        assert page.evaluate("location.hash").startswith("#folder/tunnel/id")
         assert troubles.all() == []
 
 

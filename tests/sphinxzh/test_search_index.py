@@ -38,11 +38,12 @@ def site(folder: Path, pages: dict[str, str], settings: str = "") -> Path:
 
 
 def make(source: Path, built: Path, options: Sequence[str] = (), builder: str = "html") -> dict[str, bytes]:
-    """Build; the files of the search."""
+    """Build; the index and the texts."""
     command = [sys.executable, "-m", "sphinx", "-b", builder, "-n", "-W", "-q", *options, source, built]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return {path.name: path.read_bytes() for path in (built / "_static" / "sphinxzh-search").iterdir()}
+    folder = built / "_static" / "sphinxzh-search"
+    return {path.name: path.read_bytes() for path in [folder / "index.js", *folder.glob("text-*.js")]}
 
 
 def data(files: dict[str, bytes]) -> dict[str, Any]:
@@ -109,6 +110,15 @@ def test_a_term_weighs_more_in_a_title_and_in_a_short_section() -> None:
     found = weighted([section("握手", "无"), section("无", "握手"), section("无", "握手" + "，别的" * 200)])
     titled, short, long = (found["握手"][section] for section in range(3))
     assert titled - LEVELS > short > long  # LEVELS says that it stands in the title
+
+
+def test_a_term_weighs_more_where_the_text_gives_its_english_word() -> None:
+    def section(body: str) -> Text:
+        return Text("page", "", 1, "无", "", body)
+
+    explained, mentioned = "这里讲倒排索引（inverted index）。", "这里讲倒排索引，和别的无关紧要。"
+    found = weighted([section(explained), section(mentioned)])["倒排"]
+    assert found[0] > found[1]
 
 
 def test_a_character_is_read_in_every_way_it_has() -> None:

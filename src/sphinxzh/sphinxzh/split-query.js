@@ -1,12 +1,13 @@
-/* Splits a query for Sphinx's own search page, which looks for what this gives word by word.  A run of Han becomes
- * the fewest words of the page's index that make it up; characters outside any word are left out, since the index
- * has words of two and more characters only, unless nothing would be left. */
+/* Splits a query for Sphinx's own search page, which looks for what this gives word by word.  A run of Han
+ * becomes the fewest words of the page's index that make it up; characters outside any word are left out, since
+ * the index has words of two and more characters only, unless nothing would be left. */
 var splitQuery = (query) => {
   const PIECE = /\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{Letter}\p{Number}_\p{Emoji_Presentation}])+/gu;
   const IS_HAN = /^\p{Script=Han}/u;
   const LONGEST = 12;
   const { terms, titleterms } = Search._index;
-  const isTerm = (word) => Object.hasOwn(terms, word) || Object.hasOwn(titleterms, word) || stopwords.has(word);
+  const stop = new Set(stopwords); // which are an array in Sphinx 8
+  const isTerm = (word) => Object.hasOwn(terms, word) || Object.hasOwn(titleterms, word) || stop.has(word);
 
   /** The words of a run: skipping a character costs as much as two words. */
   const words = (run) => {

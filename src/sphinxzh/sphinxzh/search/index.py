@@ -62,8 +62,8 @@ def postings(found: dict[int, int]) -> str:
 def glossed(body: str) -> str:
     """The words that a text gives in two languages, as Chinese books do where they explain a term.
 
-    >>> glossed("它吸收每一个秘密，叫链式密钥（chaining key），见下文（RFC 5869）。")
-    '叫链式密钥 chaining key'
+    >>> glossed("这张表叫倒排索引（inverted index），见下文（RFC 5869）。")
+    '表叫倒排索引 inverted index'
     """
     return " ".join(word for both in _GLOSS.findall(body) for word in both)
 
@@ -128,7 +128,8 @@ def key_words(texts: Sequence[Text], words: Words) -> list[str]:
 def synonyms(texts: Sequence[Text], found: Container[str]) -> list[list[str]]:
     """The names that the site's glossaries give to one thing, folded.
 
-    A name of three and more words has its initials for another, if the site uses them: psk for pre-shared key.
+    A name of three and more words has its initials for another, if the site uses them: psk for
+    pre-shared key.
     """
     groups: set[tuple[str, ...]] = set()
     for text in texts:

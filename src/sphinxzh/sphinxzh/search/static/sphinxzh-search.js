@@ -85,7 +85,8 @@
   function searchField() {
     const own = [...document.querySelectorAll("form[action] input[name=q]")];
     if (own.length) return own[0];
-    const input = element("input", { type: "search", name: "q", placeholder: "搜索", "aria-label": "搜索" });
+    const named = { placeholder: "搜索", "aria-label": "搜索" };
+    const input = element("input", { type: "search", name: "q", ...named });
     const form = element("form", { role: "search", class: "sphinxzh-added", action: "#" }, input);
     form.addEventListener("submit", (event) => event.preventDefault());
     const place = document.querySelector(THEMES_PLACES) ?? document.body;
@@ -148,7 +149,8 @@
       const left = Math.max(8, Math.min(field.left, innerWidth - width - 8));
       const top = Math.max(8, field.bottom + 6);
       const maxHeight = Math.max(160, innerHeight - field.bottom - 20);
-      for (const [name, value] of Object.entries({ width, left, top, maxHeight })) this.box.style[name] = `${value}px`;
+      const sizes = { width, left, top, maxHeight };
+      for (const [name, size] of Object.entries(sizes)) this.box.style[name] = `${size}px`;
     }
 
     choose(number) {

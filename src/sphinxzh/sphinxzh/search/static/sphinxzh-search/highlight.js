@@ -28,7 +28,8 @@
   /** The different hits of a text, as they are written there, the longest first. */
   function wordsIn(text, expression) {
     const found = new Map();
-    for (const { index, 0: hit } of hitsIn(text, expression)) found.set(hit, text.slice(index, index + hit.length));
+    for (const { index, 0: hit } of hitsIn(text, expression))
+      found.set(hit, text.slice(index, index + hit.length));
     return [...found.values()].sort((a, b) => b.length - a.length);
   }
 

@@ -1,8 +1,8 @@
 /* Letters that are meant as pinyin: syllables, first letters, or a mixture, as an input method takes them.
  *
- * The rule: nothing is tabulated but the readings of single characters.  A short row of letters is compared with
- * the words of the titles one by one; a long one is cut into syllables, and the characters are those that the
- * index knows as neighbours: a Viterbi search over its bigrams. */
+ * The rule: nothing is tabulated but the readings of single characters.  A short row of letters is compared
+ * with the words of the titles one by one; a long one is cut into syllables, and the characters are those that
+ * the index knows as neighbours: a Viterbi search over its bigrams. */
 "use strict";
 
 (() => {
@@ -16,14 +16,13 @@
       this.index = index;
       this.charactersOf = new Map(); // syllable → characters that the index has, or may be typed for them
       this.syllablesOf = new Map(); // character → syllables
-      for (const entry of index.readings.split(" ")) {
+      this.startingWith = new Map(); // letter → syllables
+      for (const entry of index.readings.split(" ").filter(Boolean)) {
         const syllable = /^[a-z]*/.exec(entry)[0];
         const characters = Array.from(entry.slice(syllable.length));
         this.charactersOf.set(syllable, characters);
-        for (const one of characters) {
-          if (!this.syllablesOf.has(one)) this.syllablesOf.set(one, []);
-          this.syllablesOf.get(one).push(syllable);
-        }
+        append(this.startingWith, syllable[0], syllable);
+        for (const one of characters) append(this.syllablesOf, one, syllable);
       }
     }
 
@@ -56,7 +55,7 @@
       const run = this._run(letters);
       if (run) return { run };
       const begun = letters.length > 2 ? this._words(letters, unfinished, 3) : [];
-      return begun.length ? { choices: begun } : null;
+      return begun.length ? { choices: begun, isBegun: true } : null;
     }
 
     /** The words of the titles with these initials. */
@@ -75,7 +74,8 @@
 
     /** The characters that a word spelt so may begin with. */
     _beginnings(letters, step) {
-      const fitting = [...this.charactersOf.keys()].filter((syllable) => step(syllable, letters, false).length);
+      const near = this.startingWith.get(letters[0]) ?? [];
+      const fitting = near.filter((syllable) => step(syllable, letters, false).length);
       return new Set(fitting.flatMap((syllable) => this.charactersOf.get(syllable)));
     }
 
@@ -101,7 +101,8 @@
           for (const character of this.charactersOf.get(letters.slice(at, at + length)) ?? [])
             keep(states[at + length], this._best(states[at], character));
       }
-      const [best] = states[letters.length].filter(({ isLinked }) => isLinked).sort((a, b) => b.score - a.score);
+      const complete = states[letters.length].filter(({ isLinked }) => isLinked);
+      const [best] = complete.sort((a, b) => b.score - a.score);
       return best && this._isOfWords(best.characters) ? best.characters.join("") : null;
     }
 
@@ -142,6 +143,12 @@
           ends[end] = ends[start] && this.charactersOf.has(letters.slice(start, end));
       return ends[letters.length] === true;
     }
+  }
+
+  /** Add a value to the list that a map has for a key. */
+  function append(map, key, value) {
+    if (!map.has(key)) map.set(key, []);
+    map.get(key).push(value);
   }
 
   /** Keep of the states that end in one character only the best. */

@@ -74,14 +74,16 @@
       this.words = data.words.split(" ").filter(Boolean); // of titles and terms, the weightiest first
       this.known = new Set(this.words);
       this.asking = new Set(data.asking.split(" "));
-      this.asks = new RegExp([...this.asking].filter(isHan).sort((a, b) => b.length - a.length).join("|"), "gu");
+      const longestFirst = [...this.asking].filter(isHan).sort((a, b) => b.length - a.length);
+      this.asks = new RegExp(longestFirst.join("|"), "gu");
       this.spoken = [...this.words, ...data.runs.split(" ").filter(Boolean)]; // what may be typed as pinyin
       this.readings = data.readings;
       this.synonyms = new Map(); // name → other names of the same
       for (const names of data.synonyms)
         for (const name of names) this._addSynonyms(name, names.filter((other) => other !== name));
       this.han = data.han;
-      this.rows = new Map(data.han.split("\n").map((line) => [String.fromCodePoint(line.codePointAt(0) ?? 0), line]));
+      const head = (line) => String.fromCodePoint(line.codePointAt(0) ?? 0);
+      this.rows = new Map(data.han.split("\n").map((line) => [head(line), line]));
       this.parsed = new Map(); // rows that were taken apart
       this.lists = new Map(); // posting lists that were decoded
       this._unpackLatin(data.latin);
@@ -144,7 +146,7 @@
       return this.parsed.get(first);
     }
 
-    /** What the index has of two neighbours, { isWord, list } or undefined; the row is not taken apart for it. */
+    /** What the index has of two neighbours, { isWord, list } or undefined, without taking the row apart. */
     pair(first, second) {
       if (this.parsed.has(first)) return this.parsed.get(first).get(second);
       const row = this.rows.get(first);
@@ -257,8 +259,8 @@
     titleIdf(character) {
       if (!this.titlesWith) {
         this.titlesWith = new Map();
-        for (const title of this.titles)
-          for (const one of new Set(fold(title))) this.titlesWith.set(one, (this.titlesWith.get(one) ?? 0) + 1);
+        for (const one of this.titles.flatMap((title) => [...new Set(fold(title))]))
+          this.titlesWith.set(one, (this.titlesWith.get(one) ?? 0) + 1);
       }
       return this.rarity(this.titlesWith.get(character) ?? 0);
     }

@@ -1,9 +1,9 @@
 /* What a query asks for.
  *
  * The rule: a query becomes needs.  A need is a list of [term, factor], any of which meets it, the best one
- * counting; a section should meet all of them.  Han is cut into the words of the index, not of a dictionary: what
- * no section says cannot be found.  `bonds` are the bigrams between these words, which tell that they stand side
- * by side. */
+ * counting; a section should meet all of them.  Han is cut into the words of the index, not of a dictionary:
+ * what no section says cannot be found.  `bonds` are the bigrams between these words, which tell that they
+ * stand side by side; `phrases` are whole runs. */
 "use strict";
 
 (() => {
@@ -13,12 +13,11 @@
   const LONGEST_NAME = 5; // words
   const COMPOUND = 4; // characters of a word that is looked into
   const INNER = 0.3; // factor of a word inside it
-  const ASKING_BOND = 0.3; // the most that a word which only asks tells beside its neighbour
-  const LETTERS = 1.5; // of a word of letters beside one run of Han: it is what the other says something of
+  const ASKING_BOND = 1; // the most that a word which only asks tells beside its neighbour
+  const LETTERS = 1.8; // of a word of letters beside one run of Han, which says something of it
   const SYNONYM = 0.7; // factor of another name of the same
   const SINGLE = 0.5; // factor of a character by itself among other words
-  const SELDOM = 3; // sections that have letters which may be pinyin all the same,
-  const OFTENER = 4; // when so many times more sections have what they spell
+  const FEW = 5; // sections that have a word which may be an example
   const ALONE = 0.3; // factor of a character that stands for a word the index does not have
   const ENDINGS = [
     [/ies$/, "y"],
@@ -29,7 +28,7 @@
     [/d$/, ""],
   ];
 
-  /** The fewest pieces that make up a row of units; `cost` of a piece, or Infinity where there is none such. */
+  /** The fewest pieces that make up a row of units; `cost` of a piece is Infinity where there is none such. */
   function fewest(units, longest, cost) {
     const best = [{ cost: 0, pieces: [] }];
     for (let end = 1; end <= units.length; end++) {
@@ -51,16 +50,16 @@
     /** A query as needs, bonds, what to mark, and what was guessed or meant by pinyin. */
     read(text) {
       const plain = text.slice(0, LONGEST_QUERY).normalize("NFKC").replace(/([a-z])['’]([a-z])/gi, "$1$2");
-      const asked = { text: fold(plain.trim()), needs: [], bonds: [], phrases: [], marks: new Set(), guess: "", meant: "" };
       const found = this._names(this._joined(pieces(plain)));
-      this.isSingle = found.length === 1;
+      const asked = { text: fold(plain.trim()), needs: [], bonds: [], phrases: [], marks: new Set() };
+      Object.assign(asked, { guess: "", meant: "", isOnePiece: found.length === 1 });
       asked.isPair = found.length === 2 && found.some(isHan);
       for (const piece of found) {
         if (isHan(piece)) this._readHan(fold(piece), asked);
         else this._readLetters(piece, asked);
       }
       if (!asked.needs.length) for (const piece of found.map(fold)) this._addAsking(piece, asked);
-      for (const need of asked.needs) for (const [term] of need) for (const word of term.split(" ")) asked.marks.add(word);
+      for (const [term] of asked.needs.flat()) for (const word of term.split(" ")) asked.marks.add(word);
       return asked;
     }
 
@@ -91,7 +90,8 @@
       for (const topic of topics) this._addTopic(topic, asked);
       if (run.length > 2) asked.phrases.push([run, asked.needs.slice(before)]);
       const wanted = new Set(asked.needs.flat().map(([term]) => term));
-      for (const bond of this._bonds(run)) if (!wanted.has(bond[0])) asked.bonds.push(bond);
+      const said = asked.guess ? topics.join("") : run;
+      for (const bond of this._bonds(said)) if (!wanted.has(bond[0])) asked.bonds.push(bond);
     }
 
     /** The bigrams between the words of a run, and how much they tell: [bigram, most]. */
@@ -128,13 +128,13 @@
     _corrected(topic, run, asked) {
       const characters = Array.from(topic);
       const better = characters.length > 1 ? this.speller.righted(characters) : null;
-      const isAll = this.isSingle && topic === run && characters.length === 2;
+      const isAll = asked.isOnePiece && topic === run && characters.length === 2;
       if (!better || !(better.isSure || isAll)) return topic;
       asked.guess += better.run;
       return better.run;
     }
 
-    /** The words of a topic as needs; characters that the index has nowhere beside their neighbours stand alone. */
+    /** The words of a topic as needs; characters that the index never has side by side stand alone. */
     _addTopic(topic, asked) {
       const words = this.cut(topic);
       const long = words.filter((word) => Array.from(word).length > 1);
@@ -142,8 +142,9 @@
       const characters = Array.from(topic);
       for (const pair of loosePairs(words))
         if (this.index.postings(pair).length) asked.needs.push([[pair, 1]]);
+      const single = asked.isOnePiece ? 1 : SINGLE;
       for (const place of this.speller.strangers(characters))
-        asked.needs.push([[characters[place], characters.length > 1 ? ALONE : this.isSingle ? 1 : SINGLE]]);
+        asked.needs.push([[characters[place], characters.length > 1 ? ALONE : single]]);
       for (let from = 0; from < words.length; from++)
         for (let to = from + 2; to <= words.length; to++) asked.marks.add(words.slice(from, to).join(""));
     }
@@ -184,7 +185,7 @@
       const [word, ...inner] = parts(piece);
       if (!word || this.index.asking.has(word)) return;
       const needs =
-        this._ratherPinyin(word, asked) ??
+        this._either(word, asked) ??
         this._known(word, inner) ??
         this._asPinyin(word, asked) ??
         this._begun(word) ??
@@ -204,6 +205,15 @@
       for (const word of name.split(" ")) asked.marks.add(word);
     }
 
+    /** A word of few sections and no title that would be pinyin, too: a book may give it as an example. */
+    _either(word, asked) {
+      const { titled, length } = this.index.postings(word);
+      const meaning = length && length <= FEW && !titled.includes(1) ? this.pinyin.meaning(word) : null;
+      if (!meaning?.choices || meaning.isBegun) return null;
+      asked.meant += meaning.choices[0];
+      return [[[word, 1], ...byRank(meaning.choices)]];
+    }
+
     /** A word of the index, also in another form of it. */
     _known(word, inner) {
       const { index } = this;
@@ -218,17 +228,6 @@
       return stem ? [[[stem, 0.9]]] : null;
     }
 
-    /** Pinyin of a word that far more sections have than have the letters; these count as well. */
-    _ratherPinyin(word, asked) {
-      const { index } = this;
-      const spelt = index.postings(word);
-      if (!spelt.length || spelt.length > SELDOM || spelt.titled.includes(1)) return null;
-      const meaning = this.pinyin.meaning(word);
-      const meant = meaning?.run ?? meaning?.choices[0];
-      if (!meant || index.postings(meant).length < OFTENER * spelt.length) return null;
-      return [...this._asPinyin(word, asked), [[word, INNER]]];
-    }
-
     _asPinyin(word, asked) {
       const meaning = this.pinyin.meaning(word);
       if (!meaning) return null;
@@ -238,7 +237,7 @@
         return [];
       }
       const longer = this.index.longer(word).map((term) => [term, 0.6]);
-      return [[...meaning.choices.map((term, rank) => [term, 1 / (1 + rank)]), ...longer]];
+      return [[...byRank(meaning.choices), ...longer]];
     }
 
     /** The beginning of a word. */
@@ -264,11 +263,12 @@
       const near = this.speller.nearLetters(word);
       if (!near.length) return null;
       asked.guess += near[0];
-      const pinyin = this._ratherPinyin(near[0], asked);
-      if (pinyin) return pinyin;
-      return [near.map((term, rank) => [term, 1 / (1 + rank)])];
+      return [byRank(near)];
     }
   }
+
+  /** Terms to choose from, the likeliest first. */
+  const byRank = (terms) => terms.map((term, rank) => [term, 1 / (1 + rank)]);
 
   /** The bigrams of characters that the cut has left side by side, outside any word. */
   function loosePairs(words) {

@@ -1,9 +1,9 @@
 /* The sections that answer a query, best first.
  *
- * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25, whose
- * part for term and section is in the index already, times the idf; raised where the term stands in the title,
- * where words stand side by side as in the query, and where the whole of a run is found.  The second looks at the
- * titles of the best few: how much they are like the query. */
+ * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25,
+ * whose part for term and section is in the index already, times the idf; raised where the term stands in the
+ * title, where words stand side by side as in the query, and where the whole of a run is found.  The second
+ * looks at the titles of the best few: how much they are like the query. */
 "use strict";
 
 (() => {
@@ -23,6 +23,8 @@
   class Ranker {
     constructor(data) {
       this.index = new Index(data);
+      const pinyin = new Pinyin(this.index);
+      this.reader = new Reader(this.index, pinyin, new Speller(this.index, pinyin));
       this.weights = WEIGHTS;
       this.sums = new Float32Array(this.index.count);
       this.met = new Float32Array(this.index.count);
@@ -30,13 +32,7 @@
       this.titles = new Map(); // section → its title, alone and with those around, ready to be compared
     }
 
-    /** Made when the first query is read: a reader who types no pinyin and no slip does not wait for it. */
-    get reader() {
-      const pinyin = (this._pinyin ??= new Pinyin(this.index));
-      return (this._reader ??= new Reader(this.index, pinyin, new Speller(this.index, pinyin)));
-    }
-
-    /** { results, total, marks, guess, meant } of a query. */
+    /** The best sections as `results`, how many there are as `total`, and what the reader made of the query. */
     ask(query) {
       const asked = this.reader.read(query);
       const total = this._addUp(asked);
@@ -47,7 +43,7 @@
         .map((section) => ({ section, score: this.sums[section] + this._likeTitle(section, wish, total) }))
         .sort((a, b) => b.score - a.score || a.section - b.section);
       const kept = results.filter(({ score }) => score > LEAST * results[0].score);
-      return { ...asked, results: kept, total: Math.max(kept.length, candidates.length) };
+      return { ...asked, results: kept, total: kept.length + Math.max(0, candidates.length - LOOKED_AT) };
     }
 
     /** Fill in `sums`; what a section that met every need in full would have met. */
@@ -67,18 +63,20 @@
         const share = total ? Math.min(1, this.met[section] / total) : 0;
         this.sums[section] *= uncovered + (1 - uncovered) * share;
       }
-      for (const [phrase, own] of phrases) this._addPhrase(phrase, own.reduce((all, need) => all + worth.get(need), 0));
+      const sum = (own) => own.reduce((all, need) => all + worth.get(need), 0);
+      for (const [phrase, own] of phrases) this._addPhrase(phrase, sum(own));
       return total;
     }
 
     /** A section that has every bigram of a run in all likelihood has the run itself. */
     _addPhrase(phrase, worth) {
       const list = this.index.postings(phrase);
-      for (let i = 0; i < list.length; i++) this.sums[list.sections[i]] += this.weights.phrase * worth * list.weights[i];
+      const value = this.weights.phrase * worth;
+      for (let i = 0; i < list.length; i++) this.sums[list.sections[i]] += value * list.weights[i];
     }
 
-    /** Add to each section the best that one of the need's terms gives it; the worth of the need.
-     *  The terms count as one: they are as rare as all of them together. */
+    /** Add to each section the best that one of the need's terms gives it; what the need is worth.  Its terms
+     *  count as one word, as rare as all of them together: each by itself, the rarest would count most. */
     _addNeed(need) {
       const { index, weights } = this;
       this.need.fill(0);

@@ -1,7 +1,8 @@
 /* One slip of the fingers or of the input method, and what was meant.
  *
- * The rule: candidates are made from what was typed and looked up, as a noisy channel does (Norvig, How to Write a
- * Spelling Corrector), so that the cost depends on the length of the word and not on the size of the index. */
+ * The rule: candidates are made from what was typed and looked up, as a noisy channel does (Norvig, How to
+ * Write a Spelling Corrector), so that the cost depends on the length of the word and not on the size of the
+ * index. */
 "use strict";
 
 (() => {
@@ -70,7 +71,9 @@
       const { index } = this;
       const here = characters[place];
       const [before, after] = [characters.slice(0, place), characters.slice(place + 1)];
-      for (const other of this._substitutes(here, before.at(-1), after[0])) yield [...before, other, ...after];
+      const isLastOfTwo = characters.length === 2 && place === 1;
+      for (const other of this._substitutes(here, before.at(-1), after[0], isLastOfTwo))
+        yield [...before, other, ...after];
       if (after.length) yield [...before, after[0], here, ...after.slice(1)];
       if (characters.length > 2) yield [...before, ...after];
       for (const word of index.spokenWith(here)) {
@@ -79,12 +82,13 @@
       }
     }
 
-    /** Characters that sound like one, or that stand beside its neighbours in a word. */
-    _substitutes(character, before, after) {
+    /** Characters that sound like one, or that follow or precede its neighbours in a word. */
+    _substitutes(character, before, after, isLastOfTwo) {
       const { index, pinyin } = this;
       const alike = pinyin.syllables(character).flatMap((syllable) => pinyin.charactersOf.get(syllable));
       const found = new Set(alike.filter((one) => index.adjoin(before, one) || index.adjoin(one, after)));
-      if (before) for (const [second, { isWord }] of index.followers(before)) if (isWord) found.add(second);
+      if (isLastOfTwo) for (const [second, { isWord }] of index.followers(before)) if (isWord) found.add(second);
+      // Anywhere else a word of two that sounds different is too weak a guess, so the titles are enough.
       for (const word of index.spokenWith(before)) found.add(word[word.indexOf(before) + 1]);
       for (const word of index.spokenWith(after)) found.add(word[word.indexOf(after) - 1]);
       found.delete(undefined);
@@ -92,7 +96,7 @@
       return found;
     }
 
-    /** How likely a correction is: the longer the word that it makes, and the more it sounds like what was typed. */
+    /** How likely a correction is: the longer the word that it makes, and whether it sounds the same. */
     _judged(typed, corrected, place, strangersBefore) {
       const strangers = this.strangers(corrected).length;
       if (strangers >= strangersBefore) return null;

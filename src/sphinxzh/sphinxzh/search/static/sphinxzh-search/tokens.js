@@ -1,12 +1,13 @@
 /* What of a text can be looked for: runs of Han characters, and words of letters and digits.
  *
- * The rule: the same as sphinxzh/search/tokens.py does to the pages, where it is explained; a test compares the
- * two.  The table of traditional characters comes with the index, so before that a character is only itself. */
+ * The rule: the same as sphinxzh/search/tokens.py does to the pages, where it is explained; a test compares
+ * the two.  The table of traditional characters comes with the index. */
 "use strict";
 
 (() => {
   const HAN =
-    "\\u3005-\\u3007\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uac00-\\ud7af\\uf900-\\ufaff\\u{20000}-\\u{3ffff}";
+    "\\u3005-\\u3007\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff" +
+    "\\uac00-\\ud7af\\uf900-\\ufaff\\u{20000}-\\u{3ffff}";
   const LETTERS = `(?:(?![${HAN}])[\\p{L}\\p{N}_])+`;
   const PIECE = new RegExp(`[${HAN}]+|${LETTERS}(?:-${LETTERS})*`, "gu");
   const IS_HAN = new RegExp(`^[${HAN}]`, "u");
