@@ -74,18 +74,18 @@ def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     counts: list[dict[str, float]] = []
     for text in texts:
         count: dict[str, float] = {}
-        for name, weight in WEIGHTS.items():
+        for name, factor in WEIGHTS.items():
             said = glossed(text.body) if name == "glossed" else getattr(text, name)
             for term, times in Counter(terms(said)).items():
-                count[term] = count.get(term, 0) + weight * times
+                count[term] = count.get(term, 0) + factor * times
         counts.append(count)
     lengths = [sum(count.values()) for count in counts]
     average = sum(lengths) / max(1, len(lengths)) or 1.0
     found: dict[str, dict[int, int]] = {}
     for section, (count, length) in enumerate(zip(counts, lengths, strict=True)):
         room = K1 * (1 - B + B * length / average)
-        for term, times in count.items():
-            step = min(LEVELS - 1, int(times / (times + room) * LEVELS))
+        for term, weight in count.items():
+            step = min(LEVELS - 1, int(weight / (weight + room) * LEVELS))
             found.setdefault(term, {})[section] = step + LEVELS * (term in titles[section])
     return found
 

@@ -51,7 +51,7 @@
     read(text) {
       const plain = text.slice(0, LONGEST_QUERY).normalize("NFKC").replace(/([a-z])['’]([a-z])/gi, "$1$2");
       const found = this._names(this._joined(pieces(plain)));
-      const asked = { text: fold(plain.trim()), needs: [], bonds: [], phrases: [], marks: new Set() };
+      const asked = { needs: [], bonds: [], phrases: [], marks: new Set() };
       Object.assign(asked, { guess: "", meant: "", isOnePiece: found.length === 1 });
       asked.isPair = found.length === 2 && found.some(isHan);
       for (const piece of found) {
