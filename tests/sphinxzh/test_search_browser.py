@@ -141,6 +141,21 @@ ALL = [
 ALL.append(("alabaster", "dirhtml"))
 
 
+def test_a_name_in_one_language_finds_what_is_written_in_another(browser: Browser, tmp_path: Path) -> None:
+    pages = {
+        "index": "首页\n====\n\n.. toctree::\n\n   terms\n\n约定\n----\n\n两边事先约好一把预共享密钥。\n\n"
+        "别的\n----\n\n这里说 shared 和 key。\n\n"
+        + "".join(f"无关{n}\n------\n\n第{n}件无关的事。\n\n" for n in range(9)),
+        "terms": "术语\n====\n\n.. glossary::\n\n   预共享密钥\n   pre-shared key\n     一种密钥，也写作 PSK。\n",
+    }
+    make(site(tmp_path / "source", pages), tmp_path / "html")
+    with opened(browser) as (page, _):
+        page.goto((tmp_path / "html" / "index.html").as_uri())
+        found = [answer["found"] for answer in ask(page, ["pre-shared key", "psk", "预共享密钥"])]
+    assert all("index.html#约定" in sections and "terms.html#术语" in sections for sections in found)
+    assert found[0].index("index.html#约定") < found[0].index("index.html#别的")
+
+
 @pytest.mark.parametrize("start", ALL, indirect=True, ids=["-".join(pair) for pair in ALL])
 def test_a_reader_searches_by_keyboard_and_lands_on_the_marked_section(start: Path, browser: Browser) -> None:
     with opened(browser) as (page, troubles):

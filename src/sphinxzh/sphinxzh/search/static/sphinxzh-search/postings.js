@@ -6,7 +6,7 @@
 "use strict";
 
 (() => {
-  const { addSimplified, fold, isHan, bigrams } = window.sphinxzhSearch;
+  const { addSimplified, isHan, bigrams } = window.sphinxzhSearch;
   const FIRST_DIGIT = 0x23;
   const BACKSLASH = 0x5c; // is not a digit
   const LAST = 45; // the greatest digit that ends a number; those above continue it
@@ -89,6 +89,17 @@
       this._unpackLatin(data.latin);
       this._unpackSections(data.sections);
       addSimplified(data.fold);
+      this._sortSpoken();
+    }
+
+    /** By character: the words and runs of the titles that have it. */
+    _sortSpoken() {
+      this.byCharacter = new Map();
+      for (const word of this.spoken)
+        for (const one of new Set(word)) {
+          if (!this.byCharacter.has(one)) this.byCharacter.set(one, []);
+          this.byCharacter.get(one).push(word);
+        }
     }
 
     _addSynonyms(name, others) {
@@ -176,14 +187,6 @@
 
     /** The words and runs of the titles that have a character in them, the weightiest first. */
     spokenWith(character) {
-      if (!this.byCharacter) {
-        this.byCharacter = new Map();
-        for (const word of this.spoken)
-          for (const one of new Set(word)) {
-            if (!this.byCharacter.has(one)) this.byCharacter.set(one, []);
-            this.byCharacter.get(one).push(word);
-          }
-      }
       return this.byCharacter.get(character) ?? [];
     }
 
@@ -253,16 +256,6 @@
       const list = new PostingList(text.length);
       decode(text, this.levels, (section, weight, titled) => list.add(section, weight, titled));
       return list;
-    }
-
-    /** How rare a character is in titles. */
-    titleIdf(character) {
-      if (!this.titlesWith) {
-        this.titlesWith = new Map();
-        for (const one of this.titles.flatMap((title) => [...new Set(fold(title))]))
-          this.titlesWith.set(one, (this.titlesWith.get(one) ?? 0) + 1);
-      }
-      return this.rarity(this.titlesWith.get(character) ?? 0);
     }
 
     /** The inverse document frequency of a term. */

@@ -14,7 +14,7 @@
     phrase: 0.6, // a run of the query as a whole
     uncovered: 0.2, // what is left of the score of a section that meets nothing
     like: 0.45, // a title like the query
-    character: 0.3, // in that, a character against a term
+    character: 0.4, // in that, a character against a term
     same: 1.2, // a title that is the query
   };
   const LOOKED_AT = 60; // sections whose titles are compared
@@ -29,6 +29,10 @@
       this.sums = new Float32Array(this.index.count);
       this.met = new Float32Array(this.index.count);
       this.need = new Float32Array(this.index.count); // what a need gives each section
+      this.titlesWith = new Map(); // term or character → how many titles have it
+      for (const title of this.index.titles)
+        for (const one of new Set([...terms(title), ...fold(title)]))
+          this.titlesWith.set(one, (this.titlesWith.get(one) ?? 0) + 1);
       this.titles = new Map(); // section → its title, alone and with those around, ready to be compared
     }
 
@@ -139,12 +143,12 @@
       return this.titles.get(section);
     }
 
-    /** A text to be compared: without spaces, and its terms and characters by how much they tell. */
+    /** A text to be compared: without spaces, and its terms and characters by how rare they are in titles. */
     _weighed(text) {
-      const { index, weights } = this;
-      const found = new Map(terms(text).map((term) => [term, index.idf(term)]));
-      for (const one of fold(text).replace(index.asks, " "))
-        if (isHan(one)) found.set(one, weights.character * index.titleIdf(one));
+      const rarity = (one) => this.index.rarity(this.titlesWith.get(one) ?? 0);
+      const found = new Map(terms(text).map((term) => [term, rarity(term)]));
+      for (const one of fold(text).replace(this.index.asks, " "))
+        if (isHan(one)) found.set(one, this.weights.character * rarity(one));
       const sum = [...found.values()].reduce((all, one) => all + one, 0);
       return { text: fold(text).replace(/\s+/g, ""), terms: found, sum };
     }
