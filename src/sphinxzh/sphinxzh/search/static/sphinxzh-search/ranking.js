@@ -17,7 +17,7 @@
     character: 0.4, // in that, a character against a term
     same: 1.2, // a title that is the query
   };
-  const LOOKED_AT = 60; // sections whose titles are compared
+  const LOOKED_AT = 30; // sections whose titles are compared
   const LEAST = 0.05; // of the best score
 
   class Ranker {
