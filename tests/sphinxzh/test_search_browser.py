@@ -146,7 +146,7 @@ def test_a_name_in_one_language_finds_what_is_written_in_another(browser: Browse
         "index": "首页\n====\n\n.. toctree::\n\n   terms\n\n约定\n----\n\n两边事先约好一把预共享密钥。\n\n"
         "别的\n----\n\n这里说 shared 和 key。\n\n"
         + "".join(f"无关{n}\n------\n\n第{n}件无关的事。\n\n" for n in range(9)),
-        "terms": "术语\n====\n\n.. glossary::\n\n   预共享密钥\n   pre-shared key\n     一种密钥，也写作 PSK。\n",
+        "terms": "术语\n====\n\n.. glossary::\n\n   预共享密钥\n   pre-shared key\n     或 PSK。\n",
     }
     make(site(tmp_path / "source", pages), tmp_path / "html")
     with opened(browser) as (page, _):
