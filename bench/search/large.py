@@ -53,7 +53,7 @@ def write(sections: Sequence[Section]) -> Large:
     shutil.copytree(HTML / "_static", site / "_static")
     shutil.copy(HTML / "index.html", site)
     folder = site / "_static" / "sphinxzh-search"
-    for old in folder.glob("*.js"):
+    for old in folder.glob("text-*.js"):
         old.unlink()
     documents = list(dict.fromkeys(text.docname for text in made))
     began = time.perf_counter()

@@ -1,6 +1,11 @@
 """Asks the search of a built site in a browser, and measures its answers against labels."""
 
+import json
+import math
+import random
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +16,11 @@ from playwright.sync_api import Page
 from pypinyin import lazy_pinyin
 
 from sphinxzh.search.index import COMMON
-from sphinxzh.search.tokens import is_han, pieces
+from sphinxzh.search.tokens import is_han, parts, pieces
+from sphinxzh.search.words import Words
 
 QUERIES = Path(__file__).parent / "queries.toml"
+_ARGUMENT = re.compile(r"^[\w.]+\(|\);\n$")  # a script less its call
 
 # What the reader would see, in the order shown: document # title.
 ASK = """async (queries) => {
@@ -87,6 +94,59 @@ def generated(sections: Sequence[str]) -> list[Labelled]:
         if alike:
             queries.append(Labelled("slips", run[:middle] + alike + run[middle + 1 :], answers))
     return queries
+
+
+def known_items(book: Sequence[tuple[str, str]]) -> list[Labelled]:
+    """Queries made of what sections say; the book is document # title and text of each.
+
+    The kinds: a few characters as they stand there (said), two or three of the most telling words by tf·idf
+    (telling), and a word of the title glued to a telling word of letters (glued).
+    """
+    rng = random.Random(1)
+    words = Words([])
+    queries: list[Labelled] = []
+    own = [words.of([text]) | _letters(text) for _, text in book]
+    spread = Counter(word for found in own for word in found)
+    for (section, text), found in zip(book, own, strict=True):
+        worth = {word: (1 + math.log(1 + text.count(word))) / spread[word] for word in found}
+        telling = sorted(worth, key=lambda word: (-worth[word], word))[:6]
+        if len(telling) > 2:
+            chosen = rng.sample(telling, rng.choice((2, 3)))
+            queries.append(Labelled("telling", " ".join(chosen), (section,)))
+        titled = sorted(words.of([section.partition("#")[2]]))
+        letters = [word for word in telling if not is_han(word)]
+        if titled and letters:
+            pair = rng.sample([rng.choice(titled), rng.choice(letters)], 2)
+            queries.append(Labelled("glued", "".join(pair), (section,)))
+        runs = [run for run in pieces(text) if is_han(run) and len(run) >= 6]
+        if runs:
+            run, size = rng.choice(runs), rng.randint(6, 12)
+            start = rng.randint(0, max(0, len(run) - size))
+            said = run[start : start + size]
+            queries.append(Labelled("said", said, tuple(other for other, body in book if said in body)))
+    return queries
+
+
+def _letters(text: str) -> set[str]:
+    """The words of letters in a text, those that are not only digits."""
+    return {
+        parts(piece)[0] for piece in pieces(text) if piece[0].isalpha() and parts(piece) and not is_han(piece)
+    }
+
+
+def told(index: Path) -> list[tuple[str, str]]:
+    """Document # title, and title with text, of each section in a built index."""
+    data = json.loads(_ARGUMENT.sub("", index.read_text("utf-8")))
+    texts: list[str] = []
+    for number in range(len(data["docs"])):
+        texts += json.loads(
+            "[" + _ARGUMENT.sub("", (index.parent / f"text-{number}.js").read_text("utf-8")) + "]"
+        )[1]
+    return [
+        (f"{data['docs'][doc].removesuffix('.html')}#{title}", f"{title} {text}")
+        for (doc, _, _, title), text in zip(data["sections"], texts, strict=True)
+        if title
+    ]
 
 
 def ask(page: Page, queries: list[str]) -> list[dict[str, Any]]:

@@ -123,7 +123,9 @@ def test_the_words_of_the_author_go_first(cache: Path) -> None:
 
 def drawings(page: Path) -> list[str]:
     """The SVG in a page."""
-    return re.findall(r'<svg [^>]*labelledby="(?:[^" ]*/)?mermaid.*?</svg>', page.read_text("utf-8"), re.DOTALL)
+    return re.findall(
+        r'<svg [^>]*labelledby="(?:[^" ]*/)?mermaid.*?</svg>', page.read_text("utf-8"), re.DOTALL
+    )
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from sphinxzh.search.tokens import fold, parts, pieces, simplified
 from tests.browsing import opened, served
 from tests.docs.site import built
-from tests.sphinxzh.asking import ask, figures, generated, labelled
+from tests.sphinxzh.asking import ask, figures, generated, known_items, labelled, told
 from tests.sphinxzh.test_search_index import make, site
 
 pytestmark = pytest.mark.browser
@@ -56,6 +56,21 @@ def test_every_heading_is_found_in_traditional_characters_by_pinyin_and_with_a_s
             "titles.flatMap((title, i) => (title ? [`${docs[docOf[i]]}#${title}`] : [])))"
         )
         queries = generated(sections)
+        answers = ask(page, [query.query for query in queries])
+    ranks: dict[str, list[int]] = {}
+    for query, answer in zip(queries, answers, strict=True):
+        ranks.setdefault(query.kind, []).append(query.rank(answer["found"]))
+    assert len(queries) >= 400
+    measured = {kind: figures(of_kind) for kind, of_kind in ranks.items()}
+    assert {kind for kind, (recall, mrr) in measured.items() if recall < 0.97 or mrr < 0.93} == set(), (
+        measured
+    )
+
+
+def test_what_a_section_says_finds_it(browser: Browser) -> None:
+    queries = known_items(told(built("html/_static/sphinxzh-search/index.js")))
+    with opened(browser) as (page, _):
+        page.goto(built("html/index.html").as_uri())
         answers = ask(page, [query.query for query in queries])
     ranks: dict[str, list[int]] = {}
     for query, answer in zip(queries, answers, strict=True):
@@ -124,6 +139,21 @@ ALL = [
     for builder in ("html", "singlehtml")
 ]
 ALL.append(("alabaster", "dirhtml"))
+
+
+def test_a_name_in_one_language_finds_what_is_written_in_another(browser: Browser, tmp_path: Path) -> None:
+    pages = {
+        "index": "首页\n====\n\n.. toctree::\n\n   terms\n\n约定\n----\n\n两边事先约好一把预共享密钥。\n\n"
+        "别的\n----\n\n这里说 shared 和 key。\n\n"
+        + "".join(f"无关{n}\n------\n\n第{n}件无关的事。\n\n" for n in range(9)),
+        "terms": "术语\n====\n\n.. glossary::\n\n   预共享密钥\n   pre-shared key\n     或 PSK。\n",
+    }
+    make(site(tmp_path / "source", pages), tmp_path / "html")
+    with opened(browser) as (page, _):
+        page.goto((tmp_path / "html" / "index.html").as_uri())
+        found = [answer["found"] for answer in ask(page, ["pre-shared key", "psk", "预共享密钥"])]
+    assert all("index.html#约定" in sections and "terms.html#术语" in sections for sections in found)
+    assert found[0].index("index.html#约定") < found[0].index("index.html#别的")
 
 
 @pytest.mark.parametrize("start", ALL, indirect=True, ids=["-".join(pair) for pair in ALL])
@@ -287,7 +317,7 @@ def test_the_browser_takes_texts_apart_as_the_build_does(start: Path, browser: B
     for text, (folded, cut, inner) in zip(texts, theirs, strict=True):
         assert folded == fold(text)
         assert cut == pieces(text)
-        assert inner == [parts(piece) for piece in pieces(text)]
+        assert inner == [list(parts(piece)) for piece in pieces(text)]
 
 
 @pytest.mark.parametrize("start", RTD, indirect=True)

@@ -1,6 +1,7 @@
 """The search index: the same bytes however it was built, and in it what the pages say."""
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from sphinx.errors import ConfigError
 from sphinx.util.docutils import docutils_namespace
 
 from sphinxzh.search import tokens, words
-from sphinxzh.search.collect import Text
+from sphinxzh.search.collect import ATTRIBUTE, Text
 from sphinxzh.search.index import DIGITS, LEVELS, build, number, postings, weighted
 from sphinxzh.search.tokens import fold, parts, terms
 from sphinxzh.search.words import Words, readings, user_words
@@ -75,7 +76,7 @@ def test_folding_evens_out_width_case_and_traditional_characters_and_keeps_the_l
     ],
 )
 def test_a_word_is_found_by_its_parts_but_a_key_is_no_word(word: str, expected: list[str]) -> None:
-    assert parts(word) == expected
+    assert list(parts(word)) == expected
 
 
 def test_han_is_indexed_by_neighbours_and_words_as_they_are() -> None:
@@ -125,6 +126,14 @@ def test_a_term_weighs_more_where_the_text_gives_its_english_word() -> None:
     assert found[0] > found[1]
 
 
+def test_a_term_weighs_less_in_a_reference_to_where_it_is_told() -> None:
+    body = "别处讲握手，这里不讲。"
+    told, referred = Text("page", "", 1, "无", "", body), Text("page", "", 1, "无", "", body, links="握手")
+    found = weighted([told, referred])
+    assert found["握手"][1] < found["握手"][0]
+    assert found["别处"][1] >= found["别处"][0]
+
+
 def test_a_character_is_read_in_every_way_it_has() -> None:
     found = readings("重手")
     assert "重" in found["chong"]
@@ -133,8 +142,8 @@ def test_a_character_is_read_in_every_way_it_has() -> None:
 
 
 def test_the_site_s_own_words_are_not_cut_apart() -> None:
-    assert "量子猫" not in Words([]).of("量子猫在此")
-    assert "量子猫" in Words(["量子猫"]).of("量子猫在此")
+    assert "量子猫" not in Words([]).of(["量子猫在此"])
+    assert "量子猫" in Words(["量子猫"]).of(["量子猫在此"])
 
 
 def test_what_may_be_typed_as_pinyin_is_own_words_anywhere_and_whatever_is_a_title() -> None:
@@ -234,6 +243,25 @@ def test_parallel_and_incremental_builds_give_the_bytes_of_a_clean_one(builder: 
     assert after != before
 
 
+def test_the_names_in_a_glossary_stand_for_each_other(tmp_path: Path) -> None:
+    glossary = ".. glossary::\n\n   预共享密钥\n   pre-shared key\n     事先约好。\n\n   盐\n     随机数。\n"
+    pages = {
+        "index": f"术语\n====\n\n{glossary}\n也写作 PSK。\n",
+    }
+    index = data(make(site(tmp_path / "source", pages), tmp_path / "html"))
+    assert index["synonyms"] == [["预共享密钥", "pre-shared key", "psk"]]
+
+
+def test_documents_that_were_read_without_the_search_are_read_again(tmp_path: Path) -> None:
+    source, built = site(tmp_path / "source", PAGES), tmp_path / "html"
+    before = make(source, built)
+    kept = built / ".doctrees" / "environment.pickle"
+    environment = pickle.loads(kept.read_bytes())
+    del environment.__dict__[ATTRIBUTE]
+    kept.write_bytes(pickle.dumps(environment))
+    assert make(source, built) == before
+
+
 def test_pages_name_the_script_and_do_not_load_the_index(tmp_path: Path) -> None:
     source = site(tmp_path / "source", PAGES)
     make(source, tmp_path / "html")
@@ -246,7 +274,7 @@ def test_pages_name_the_script_and_do_not_load_the_index(tmp_path: Path) -> None
 def test_without_the_extra_there_is_no_pinyin_and_a_character_is_only_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tables = (words._syllables, tokens.simplified, tokens._fold_one)
+    tables = (words._syllables, tokens.simplified, tokens._folds)
     for name in ("opencc", "pypinyin"):
         monkeypatch.setitem(sys.modules, name, None)
     try:

@@ -3,6 +3,9 @@
 The rule: what is kept depends on the document alone.  So documents can be read in parallel, and those that
 did not change need not be read again.  What depends on other documents or on the builder (the title a
 reference shows, what an `only` directive lets through) is kept open and filled in by `resolved`.
+
+What a reference to another place of the site says is told apart: the words belong to the section that it
+leads to rather than to the one that leads there.
 """
 
 import re
@@ -29,7 +32,7 @@ SILENT = (
 )
 # Where the environment keeps them; the number changes when their form does.  (An env_version would do, but
 # Sphinx writes it into the stock search index, also that of a site in another language.)
-ATTRIBUTE = "sphinxzh_sections_1"
+ATTRIBUTE = "sphinxzh_sections_2"
 _SPACE = re.compile(r"\s+")
 
 
@@ -42,6 +45,13 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Link:
+    """What the author of a reference has it say."""
+
+    pieces: tuple["Piece", ...]
+
+
+@dataclass(frozen=True)
 class Only:
     """What stands in an `only` directive."""
 
@@ -49,7 +59,7 @@ class Only:
     pieces: tuple["Piece", ...]
 
 
-Piece = str | Reference | Only
+Piece = str | Reference | Link | Only
 
 
 @dataclass
@@ -62,6 +72,7 @@ class Section:
     title: list[Piece] = field(default_factory=list)
     terms: list[Piece] = field(default_factory=list)  # what it defines
     body: list[Piece] = field(default_factory=list)
+    names: list[tuple[str, ...]] = field(default_factory=list)  # several of one thing, from glossaries
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class Text:
     title: str
     terms: str
     body: str
+    links: str = ""  # what of the body stands in references
+    names: tuple[tuple[str, ...], ...] = ()
 
 
 def sections(document: nodes.document, docname: str) -> list[Section]:
@@ -107,6 +120,7 @@ class _Reader:
             section.body += [*self._pieces(node), "\n"]
             for defined in _defined(node):
                 section.terms += [*self._pieces(defined), "\n"]
+            section.names += _names(node)
 
     def _pieces(self, node: nodes.Node) -> list[Piece]:
         """What can be read of a node."""
@@ -125,12 +139,23 @@ class _Reader:
         inner = [piece for child in node.children for piece in self._pieces(child)]
         if isinstance(node, addnodes.only):
             return [Only(node["expr"], tuple(inner))]
+        if isinstance(node, addnodes.pending_xref) and node.get("reftype") in {"doc", "ref", "any", "myst"}:
+            return [Link(tuple(inner))]
         return [*inner, "\n"] if not isinstance(node, nodes.Inline | addnodes.desc_sig_element) else inner
 
 
 def _defined(node: nodes.Node) -> Iterator[nodes.Node]:
     """The terms of glossaries and definition lists, and the names of described objects."""
     yield from node.findall(lambda inner: isinstance(inner, nodes.term | addnodes.desc_name))
+
+
+def _names(node: nodes.Node) -> Iterator[tuple[str, ...]]:
+    """The names of each thing that a glossary gives several."""
+    for glossary in node.findall(addnodes.glossary):
+        for item in glossary.findall(nodes.definition_list_item):
+            names = tuple(term.astext() for term in item.children if isinstance(term, nodes.term))
+            if len(names) > 1:
+                yield names
 
 
 def _joined(folder: str, target: str) -> str:
@@ -152,28 +177,36 @@ def resolved(found: Iterable[Section], docname: str, builder: Builder) -> Iterat
     tags, titles = builder.tags, builder.env.titles
     labels = cast(StandardDomain, builder.env.get_domain("std")).labels
 
-    def told(pieces: Iterable[Piece]) -> str:
+    def told(pieces: Iterable[Piece], links: list[str]) -> str:
         said = []
         for piece in pieces:
             if isinstance(piece, str):
                 said.append(piece)
             elif isinstance(piece, Only):
-                said.append(told(piece.pieces) if tags.eval_condition(piece.condition) else "")
-            elif piece.kind == "doc":
-                said.append(titles[piece.target].astext() if piece.target in titles else "")
+                said.append(told(piece.pieces, links) if tags.eval_condition(piece.condition) else "")
             else:
-                said.append(str(labels[piece.target][2]) if piece.target in labels else "")
+                said.append(link(piece))
+                links.append(said[-1])
         return "".join(said)
 
-    def clean(pieces: Iterable[Piece]) -> str:
-        return _SPACE.sub(" ", told(pieces)).strip()
+    def link(piece: Reference | Link) -> str:
+        if isinstance(piece, Link):
+            return told(piece.pieces, [])
+        if piece.kind == "doc":
+            return titles[piece.target].astext() if piece.target in titles else ""
+        return str(labels[piece.target][2]) if piece.target in labels else ""
+
+    def clean(pieces: Iterable[Piece], links: list[str]) -> str:
+        return _SPACE.sub(" ", told(pieces, links)).strip()
 
     for section in found:
         if not all(tags.eval_condition(condition) for condition in section.condition):
             continue
-        title, body = clean(section.title), clean(section.body)
+        links: list[str] = []
+        title, terms, body = clean(section.title, []), clean(section.terms, []), clean(section.body, links)
         if title or body:
-            yield Text(docname, section.anchor, section.depth, title, clean(section.terms), body)
+            said = _SPACE.sub(" ", "\n".join(links)).strip()
+            yield Text(docname, section.anchor, section.depth, title, terms, body, said, tuple(section.names))
 
 
 class SectionCollector(EnvironmentCollector):
@@ -183,6 +216,12 @@ class SectionCollector(EnvironmentCollector):
         """Note the sections of the document that was read."""
         docname = app.env.docname
         kept(app.env)[docname] = [] if _hidden(app.env, docname) else sections(doctree, docname)
+
+    def get_outdated_docs(
+        self, app: Sphinx, env: BuildEnvironment, added: Set[str], changed: Set[str], removed: Set[str]
+    ) -> list[str]:
+        """Documents that were read without us, or by a version that noted them in another form."""
+        return sorted(env.found_docs - kept(env).keys())
 
     def clear_doc(self, app: Sphinx, env: BuildEnvironment, docname: str) -> None:
         """Forget a document that is read again or gone."""

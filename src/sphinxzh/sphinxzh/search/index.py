@@ -18,7 +18,7 @@ other characters, a space, postings; the lines are in the order of UTF-16, which
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
@@ -27,7 +27,7 @@ from sphinxzh.search.collect import Text
 from sphinxzh.search.tokens import HAN, fold, is_han, pieces, simplified, terms
 from sphinxzh.search.words import ASKING, Words, readings
 
-WEIGHTS = {"title": 4, "terms": 3, "glossed": 2, "body": 1}
+WEIGHTS = {"title": 4, "terms": 3, "glossed": 2, "body": 1, "links": -0.7}  # links stand in the body, too
 K1, B = 1.2, 0.6
 LEVELS = 12
 _GLOSS = re.compile(rf"([{HAN}]{{2,6}}) ?[（(]([A-Za-z][A-Za-z -]{{1,40}})[）)]")
@@ -71,21 +71,21 @@ def glossed(body: str) -> str:
 def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     """The step of each term in each section."""
     titles = [set(terms(text.title)) for text in texts]
-    counts: list[Counter[str]] = []
+    counts: list[dict[str, float]] = []
     for text in texts:
-        count: Counter[str] = Counter()
-        fields = {"title": text.title, "terms": text.terms, "glossed": glossed(text.body), "body": text.body}
-        for name, said in fields.items():
+        count: dict[str, float] = {}
+        for name, factor in WEIGHTS.items():
+            said = glossed(text.body) if name == "glossed" else getattr(text, name)
             for term, times in Counter(terms(said)).items():
-                count[term] += WEIGHTS[name] * times
+                count[term] = count.get(term, 0) + factor * times
         counts.append(count)
     lengths = [sum(count.values()) for count in counts]
     average = sum(lengths) / max(1, len(lengths)) or 1.0
     found: dict[str, dict[int, int]] = {}
     for section, (count, length) in enumerate(zip(counts, lengths, strict=True)):
         room = K1 * (1 - B + B * length / average)
-        for term, times in count.items():
-            step = min(LEVELS - 1, int(times / (times + room) * LEVELS))
+        for term, weight in count.items():
+            step = min(LEVELS - 1, int(weight / (weight + room) * LEVELS))
             found.setdefault(term, {})[section] = step + LEVELS * (term in titles[section])
     return found
 
@@ -118,11 +118,29 @@ def key_words(texts: Sequence[Text], words: Words, known: set[str]) -> list[str]
     """The words that the site is about, the weightiest first: its own, if it says them, then its titles'."""
     common: Counter[str] = Counter()
     for text in texts:
-        common.update(set(words.of(f"{text.title} {text.terms}")))
+        common.update(words.of([text.title, text.terms]))
     said = set(common)
     own = [word for word in words.own if word in known | said and 1 < len(word) <= 12]
     rest = sorted(said.difference(own), key=lambda word: (-common[word], word))
     return [*sorted(own, key=lambda word: (-common[word], word)), *rest]
+
+
+def synonyms(texts: Sequence[Text], found: Container[str]) -> list[list[str]]:
+    """The names that the site's glossaries give to one thing, folded.
+
+    A name of three and more words has its initials for another, if the site uses them: psk for
+    pre-shared key.
+    """
+    groups: set[tuple[str, ...]] = set()
+    for text in texts:
+        for names in text.names:
+            read = [" ".join(map(fold, pieces(name))) for name in names]
+            for words in [re.split("[ -]", name) for name in read]:
+                initials = "".join(word[0] for word in words)
+                if len(initials) > 2 and not is_han(initials) and initials in found:
+                    read.append(initials)
+            groups.add(tuple(dict.fromkeys(filter(None, read))))
+    return [list(group) for group in sorted(groups) if len(group) > 1]
 
 
 def title_runs(texts: Sequence[Text], words: set[str]) -> list[str]:
@@ -138,9 +156,7 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
     defined = [term for text in texts for term in text.terms.split() if 1 < len(term) <= 8]
     words = Words([*own_words, *defined])
     found = weighted(texts)
-    known: set[str] = set()
-    for text in texts:
-        known.update(words.of(f"{text.title} {text.body}"))
+    known = words.of(said for text in texts for said in (text.title, text.body))
     keys = key_words(texts, words, known)
     characters = {character for term in found if is_han(term) for character in term}
     folds = {old: new for old, new in simplified().items() if new in characters}
@@ -154,6 +170,7 @@ def build(texts: Sequence[Text], urls: dict[str, str], own_words: Iterable[str])
         "han": han_lines(found, known),
         "latin": latin_lines(found),
         "words": " ".join(keys),
+        "synonyms": synonyms(texts, found),
         "asking": " ".join(sorted(ASKING)),
         "runs": " ".join(title_runs(texts, set(keys))),
         "fold": "".join(old + new for old, new in sorted(folds.items())),

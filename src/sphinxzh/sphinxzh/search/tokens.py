@@ -7,8 +7,8 @@ The rule: the browser does the same to the query.  `fold`, `pieces` and `parts` 
   case and its simplified form, when these are one character too.  So a hit in the folded text is a hit at the
   same place of the text.  Characters outside the basic plane, which are two to JavaScript, stay as they are.
 - Han is looked up by bigrams: every two neighbours are a term, and a character that stands alone is one.
-- A word of letters is a term, and so are the parts of an identifier: `wg_noise_init` is also wg, noise and
-  init, `CipherState` also cipher and state.
+- A word of letters is a term, and so are its parts: `wg_noise_init` is also wg, noise and init, `CipherState`
+  also cipher and state, `wireguard-go` also wireguard and go.
 """
 
 import re
@@ -16,7 +16,8 @@ import unicodedata
 from functools import cache
 
 HAN = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_PIECE = re.compile(rf"[{HAN}]+|[^\W{HAN}]+")
+_LETTERS = rf"[^\W{HAN}]+"
+_PIECE = re.compile(rf"[{HAN}]+|{_LETTERS}(?:-{_LETTERS})*")
 _HAN_RUN = re.compile(rf"[{HAN}]")
 _PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+|\d+")
 BASIC_PLANE = 0xFFFF
@@ -39,15 +40,24 @@ def simplified() -> dict[str, str]:
     return table
 
 
-@cache
-def _fold_one(character: str) -> str:
-    if ord(character) > BASIC_PLANE:
+class _Folds(dict[int, str]):
+    """What each character is folded to, worked out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if code <= BASIC_PLANE:
+            for change in (lambda c: unicodedata.normalize("NFKC", c), str.lower):
+                changed = change(character)
+                if len(changed) == 1 and ord(changed) <= BASIC_PLANE:
+                    character = changed
+            character = simplified().get(character, character)
+        self[code] = character
         return character
-    for change in (lambda c: unicodedata.normalize("NFKC", c), str.lower):
-        changed = change(character)
-        if len(changed) == 1 and ord(changed) <= BASIC_PLANE:
-            character = changed
-    return simplified().get(character, character)
+
+
+@cache
+def _folds() -> _Folds:
+    return _Folds()
 
 
 def fold(text: str) -> str:
@@ -56,11 +66,11 @@ def fold(text: str) -> str:
     >>> fold("ＮＡＴ 協議")
     'nat 协议'
     """
-    return "".join(map(_fold_one, text))
+    return text.translate(_folds())
 
 
 def pieces(text: str) -> list[str]:
-    """Runs of Han characters and words of letters and digits, in their order, not folded.
+    """Runs of Han characters and words of letters and digits, also with hyphens, in their order, not folded.
 
     >>> pieces("DNS污染 与 wg_noise_init()")
     ['DNS', '污染', '与', 'wg_noise_init']
@@ -82,18 +92,19 @@ def grams(run: str) -> list[str]:
     return [run[i : i + 2] for i in range(len(run) - 1)] if len(run) > 1 else [run]
 
 
-def parts(word: str) -> list[str]:
+@cache
+def parts(word: str) -> tuple[str, ...]:
     """The terms of a word: itself, and its parts if there are several.  Nothing for keys and other data.
 
     >>> parts("wg_noise_init"), parts("CipherState")
-    (['wg_noise_init', 'wg', 'noise', 'init'], ['cipherstate', 'cipher', 'state'])
+    (('wg_noise_init', 'wg', 'noise', 'init'), ('cipherstate', 'cipher', 'state'))
     """
-    whole = fold(word).strip("_")
+    whole = fold(word).strip("_-")
     if not whole or len(whole) > LONGEST or _DATA.fullmatch(whole):
-        return []
+        return ()
     found = [fold(part) for part in _PART.findall(unicodedata.normalize("NFKC", word))]
-    found += whole.split("_")
-    return list(dict.fromkeys([whole, *(part for part in found if len(part) > 1)]))
+    found += re.split("[_-]", whole)
+    return tuple(dict.fromkeys([whole, *(part for part in found if len(part) > 1)]))
 
 
 def terms(text: str) -> list[str]:

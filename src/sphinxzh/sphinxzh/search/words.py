@@ -5,7 +5,6 @@ search index stays what it would be without us.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from os import PathLike
@@ -22,7 +21,9 @@ ASKING = frozenset(
     如何 怎么 怎么样 怎么办 怎么回事 怎样 怎样才 为什么 为何 什么 什么是 是什么 什么样 什么时候
     哪里 哪些 哪个 哪几个 哪 谁 几 多少 是否 能否 能不能 可不可以 可以 会不会 有没有 是不是 要不要 应该
     到底 究竟 一下 请问 这个 那个 这些 那些 的 了 吗 呢 吧 啊 么 是 在 和 与 或 把 被 也 还 很
-    我 你 它 他 们 这 那
+    我 你 它 他 们 这 那 我们 你们 他们 它们 自己
+    会 能 要 让 就 都 又 再 才 只 着 过 得 地 从 给 为 而 但 之 其 所 于
+    多久 多大 多长 为啥 咋 原因 有什么 会怎样 会怎么样 需要 必须 可能 已经 还是 以及 如果 因为 所以 但是 而且
     how what why when where which who is are was the an of to in on and or for with do does can it this that
     """.split()  # noqa: SIM905  (a list of words, to be read as one)
 )
@@ -68,13 +69,10 @@ class Words:
             if len(word) > 1:
                 self._tokenizer.add_word(word)
 
-    def of(self, text: str) -> Counter[str]:
-        """The Han words of two and more characters in a text, also those inside longer ones."""
-        found: Counter[str] = Counter()
-        for piece in map(fold, pieces(text)):
-            if is_han(piece):
-                found.update(word for word in self._tokenizer.cut_for_search(piece) if len(word) > 1)
-        return found
+    def of(self, texts: Iterable[str]) -> set[str]:
+        """The Han words of two and more characters in some texts, also those inside longer ones."""
+        runs = {run for text in texts for run in map(fold, pieces(text)) if is_han(run)}
+        return {word for run in runs for word in self._tokenizer.cut_for_search(run) if len(word) > 1}
 
 
 def readings(characters: Iterable[str]) -> dict[str, list[str]]:

@@ -74,8 +74,13 @@
       this.words = data.words.split(" ").filter(Boolean); // of titles and terms, the weightiest first
       this.known = new Set(this.words);
       this.asking = new Set(data.asking.split(" "));
+      const longestFirst = [...this.asking].filter(isHan).sort((a, b) => b.length - a.length);
+      this.asks = new RegExp(longestFirst.join("|"), "gu");
       this.spoken = [...this.words, ...data.runs.split(" ").filter(Boolean)]; // what may be typed as pinyin
       this.readings = data.readings;
+      this.synonyms = new Map(); // name → other names of the same
+      for (const names of data.synonyms)
+        for (const name of names) this._addSynonyms(name, names.filter((other) => other !== name));
       this.han = data.han;
       const head = (line) => String.fromCodePoint(line.codePointAt(0) ?? 0);
       this.rows = new Map(data.han.split("\n").map((line) => [head(line), line]));
@@ -84,6 +89,21 @@
       this._unpackLatin(data.latin);
       this._unpackSections(data.sections);
       addSimplified(data.fold);
+      this._sortSpoken();
+    }
+
+    /** By character: the words and runs of the titles that have it. */
+    _sortSpoken() {
+      this.byCharacter = new Map();
+      for (const word of this.spoken)
+        for (const one of new Set(word)) {
+          if (!this.byCharacter.has(one)) this.byCharacter.set(one, []);
+          this.byCharacter.get(one).push(word);
+        }
+    }
+
+    _addSynonyms(name, others) {
+      this.synonyms.set(name, [...(this.synonyms.get(name) ?? []), ...others]);
     }
 
     /** The sorted words of letters; each line leaves out what it shares with the line before. */
@@ -167,14 +187,6 @@
 
     /** The words and runs of the titles that have a character in them, the weightiest first. */
     spokenWith(character) {
-      if (!this.byCharacter) {
-        this.byCharacter = new Map();
-        for (const word of this.spoken)
-          for (const one of new Set(word)) {
-            if (!this.byCharacter.has(one)) this.byCharacter.set(one, []);
-            this.byCharacter.get(one).push(word);
-          }
-      }
       return this.byCharacter.get(character) ?? [];
     }
 
@@ -202,13 +214,14 @@
       return found.sort((a, b) => a.length - b.length).slice(0, limit);
     }
 
-    /** The posting list of a term; a run of Han needs all its bigrams. */
+    /** The posting list of a term; a run of Han needs all its bigrams, and a name all its words. */
     postings(term) {
       if (!this.lists.has(term)) this.lists.set(term, this._find(term));
       return this.lists.get(term);
     }
 
     _find(term) {
+      if (term.includes(" ")) return term.split(" ").map((word) => this.postings(word)).reduce(intersection);
       if (!isHan(term)) {
         const place = this._place(term);
         return this.latin[place] === term ? this._decoded(this.latinLists[place]) : new PostingList(0);
@@ -247,7 +260,11 @@
 
     /** The inverse document frequency of a term. */
     idf(term) {
-      const found = this.postings(term).length;
+      return this.rarity(this.postings(term).length);
+    }
+
+    /** The inverse document frequency of what so many sections have. */
+    rarity(found) {
       return Math.log(1 + (this.count - found + 0.5) / (found + 0.5));
     }
   }

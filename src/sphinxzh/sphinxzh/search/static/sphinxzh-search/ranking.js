@@ -2,23 +2,22 @@
  *
  * The rule: two steps.  The first adds up, over posting lists only, what each section has of the needs: BM25,
  * whose part for term and section is in the index already, times the idf; raised where the term stands in the
- * title, and met in part where it stands in the title of a section around.  The second looks at the titles of
- * the best few: how much of the query they are. */
+ * title, where words stand side by side as in the query, and where the whole of a run is found.  The second
+ * looks at the titles of the best few: how much they are like the query. */
 "use strict";
 
 (() => {
-  const { fold, bigrams, Index, Pinyin, Speller, Reader } = window.sphinxzhSearch;
+  const { fold, bigrams, pieces, isHan, parts, Index, Pinyin, Speller, Reader } = window.sphinxzhSearch;
   const WEIGHTS = {
-    title: 0.3, // a term in the title, on top of its BM25
-    around: 0.25, // a term in the title of a section around
-    aroundMeets: 0.8, // how far that meets the need
-    bond: 0.5, // a bigram between two words of the query
-    uncovered: 0.15, // what is left of the score of a section that meets nothing
-    like: 0.3, // a title like the query
-    within: 0.3, // a title that has the query in it
-    same: 0.8, // a title that is the query
+    title: 0.25, // a term in the title, on top of its BM25
+    bond: 1.5, // a bigram between two words of the query
+    phrase: 0.6, // a run of the query as a whole
+    uncovered: 0.2, // what is left of the score of a section that meets nothing
+    like: 0.45, // a title like the query
+    character: 0.4, // in that, a character against a term
+    same: 1.2, // a title that is the query
   };
-  const LOOKED_AT = 60; // sections whose titles are compared
+  const LOOKED_AT = 30; // sections whose titles are compared
   const LEAST = 0.05; // of the best score
 
   class Ranker {
@@ -30,7 +29,10 @@
       this.sums = new Float32Array(this.index.count);
       this.met = new Float32Array(this.index.count);
       this.need = new Float32Array(this.index.count); // what a need gives each section
-      this.share = new Float32Array(this.index.count); // how far it is met
+      this.titlesWith = new Map(); // term or character → how many titles have it
+      for (const title of this.index.titles)
+        for (const one of new Set([...terms(title), ...fold(title)]))
+          this.titlesWith.set(one, (this.titlesWith.get(one) ?? 0) + 1);
       this.titles = new Map(); // section → its title, alone and with those around, ready to be compared
     }
 
@@ -39,65 +41,72 @@
       const asked = this.reader.read(query);
       const total = this._addUp(asked);
       const candidates = this._candidates();
+      const wish = this._weighed(asked.guess && asked.needs.length < 2 ? asked.guess : asked.meant || query);
       const results = candidates
         .slice(0, LOOKED_AT)
-        .map((section) => ({ section, score: this.sums[section] + this._likeTitle(section, asked, total) }))
+        .map((section) => ({ section, score: this.sums[section] + this._likeTitle(section, wish, total) }))
         .sort((a, b) => b.score - a.score || a.section - b.section);
       const kept = results.filter(({ score }) => score > LEAST * results[0].score);
       return { ...asked, results: kept, total: kept.length + Math.max(0, candidates.length - LOOKED_AT) };
     }
 
     /** Fill in `sums`; what a section that met every need in full would have met. */
-    _addUp({ needs, bonds }) {
+    _addUp({ needs, bonds, phrases }) {
       this.sums.fill(0);
       this.met.fill(0);
       let total = 0;
-      for (const need of needs) total += this._addNeed(need);
-      for (const bond of bonds) this._addBond(bond);
+      const worth = new Map();
+      for (const need of needs) {
+        worth.set(need, this._addNeed(need));
+        total += worth.get(need);
+      }
+      for (const [bond, most] of bonds) this._addBond(bond, most);
       const { uncovered } = this.weights;
       for (let section = 0; section < this.index.count; section++) {
         if (!this.sums[section]) continue;
         const share = total ? Math.min(1, this.met[section] / total) : 0;
-        this.sums[section] *= uncovered + (1 - uncovered) * share * share;
+        this.sums[section] *= uncovered + (1 - uncovered) * share;
       }
+      const sum = (own) => own.reduce((all, need) => all + worth.get(need), 0);
+      for (const [phrase, own] of phrases) this._addPhrase(phrase, sum(own));
       return total;
     }
 
-    /** Add to each section the best that one of the need's terms gives it; the worth of the need. */
+    /** A section that has every bigram of a run in all likelihood has the run itself. */
+    _addPhrase(phrase, worth) {
+      const list = this.index.postings(phrase);
+      const value = this.weights.phrase * worth;
+      for (let i = 0; i < list.length; i++) this.sums[list.sections[i]] += value * list.weights[i];
+    }
+
+    /** Add to each section the best that one of the need's terms gives it; what the need is worth.  Its terms
+     *  count as one word, as rare as all of them together: each by itself, the rarest would count most. */
     _addNeed(need) {
       const { index, weights } = this;
-      const worth = Math.max(...need.map(([term, factor]) => factor * index.idf(term)));
       this.need.fill(0);
-      this.share.fill(0);
+      let found = 0;
       for (const [term, factor] of need) {
         const list = index.postings(term);
-        const value = factor * index.idf(term);
         for (let i = 0; i < list.length; i++) {
           const section = list.sections[i];
-          const gain = value * (list.weights[i] + list.titled[i] * weights.title);
+          if (!this.need[section]) found++;
+          const gain = factor * (list.weights[i] + list.titled[i] * weights.title);
           this.need[section] = Math.max(this.need[section], gain);
-          this.share[section] = Math.max(this.share[section], factor);
-          if (list.titled[i]) this._passOn(section, value * weights.around);
         }
       }
+      const idf = index.rarity(found);
+      const worth = idf * Math.max(...need.map(([, factor]) => factor));
       for (let section = 0; section < index.count; section++) {
-        this.sums[section] += this.need[section];
-        this.met[section] += worth * this.share[section];
+        if (!this.need[section]) continue;
+        this.sums[section] += idf * this.need[section];
+        this.met[section] += worth;
       }
       return worth;
     }
 
-    /** A term in a title speaks for the sections within, too. */
-    _passOn(section, gain) {
-      for (let within = section + 1; within < this.index.end[section]; within++) {
-        this.need[within] = Math.max(this.need[within], gain);
-        this.share[within] = Math.max(this.share[within], this.weights.aroundMeets);
-      }
-    }
-
-    _addBond(bond) {
+    _addBond(bond, most) {
       const list = this.index.postings(bond);
-      const value = this.weights.bond * this.index.idf(bond);
+      const value = this.weights.bond * Math.min(most, this.index.idf(bond));
       for (let i = 0; i < list.length; i++)
         if (this.met[list.sections[i]]) this.sums[list.sections[i]] += value * list.weights[i];
     }
@@ -117,35 +126,45 @@
     }
 
     /** What a title adds that is, or is like, the query. */
-    _likeTitle(section, { text, guess, meant, needs }, total) {
+    _likeTitle(section, wish, total) {
       const { own, whole } = this._title(section);
-      const { like, within, same } = this.weights;
-      const wish = squeezed(guess && needs.length < 2 ? guess : meant || text);
-      const likeness = Math.max(dice(wish, own), dice(wish, whole));
-      let share = like * likeness;
-      if (own && (own === wish || whole === wish)) share += same;
-      else if (wish.length > 1 && own.includes(wish)) share += within;
-      return share * total;
+      const { like, same } = this.weights;
+      const isSame = own.text === wish.text || whole.text === wish.text;
+      return total * (like * Math.max(alike(wish, own), alike(wish, whole)) + (isSame ? same : 0));
     }
 
+    /** A section's title, alone and with those around it. */
     _title(section) {
       if (!this.titles.has(section)) {
-        const own = squeezed(fold(this.index.titles[section]));
-        const above = squeezed(fold(this.index.above(section).join("")));
-        this.titles.set(section, { own, whole: above + own });
+        const title = this.index.titles[section];
+        const whole = [...this.index.above(section), title].join(" ");
+        this.titles.set(section, { own: this._weighed(title), whole: this._weighed(whole) });
       }
       return this.titles.get(section);
     }
+
+    /** A text to be compared: without spaces, and its terms and characters by how rare they are in titles. */
+    _weighed(text) {
+      const rarity = (one) => this.index.rarity(this.titlesWith.get(one) ?? 0);
+      const found = new Map(terms(text).map((term) => [term, rarity(term)]));
+      for (const one of fold(text).replace(this.index.asks, " "))
+        if (isHan(one)) found.set(one, this.weights.character * rarity(one));
+      const sum = [...found.values()].reduce((all, one) => all + one, 0);
+      return { text: fold(text).replace(/\s+/g, ""), terms: found, sum };
+    }
   }
 
-  const squeezed = (text) => text.replace(/\s+/g, "");
+  /** Every term of a text. */
+  function terms(text) {
+    const grams = (run) => (run.length > 1 ? bigrams(Array.from(run)) : [run]);
+    return pieces(text).flatMap((piece) => (isHan(piece) ? grams(fold(piece)) : parts(piece)));
+  }
 
-  /** How much two texts share, between 0 and 1: Dice's coefficient of their bigrams. */
-  function dice(one, other) {
-    const [here, there] = [one, other].map((text) => new Set(bigrams(Array.from(text))));
+  /** How much two texts share, between 0 and 1: Dice's coefficient of their terms, weighed. */
+  function alike(one, other) {
     let shared = 0;
-    for (const pair of here) if (there.has(pair)) shared++;
-    return (2 * shared) / (here.size + there.size || 1);
+    for (const [term, weight] of one.terms) if (other.terms.has(term)) shared += weight;
+    return (2 * shared) / (one.sum + other.sum || 1);
   }
 
   Object.assign(window.sphinxzhSearch, { Ranker });

@@ -8,7 +8,8 @@
   const HAN =
     "\\u3005-\\u3007\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff" +
     "\\uac00-\\ud7af\\uf900-\\ufaff\\u{20000}-\\u{3ffff}";
-  const PIECE = new RegExp(`[${HAN}]+|(?:(?![${HAN}])[\\p{L}\\p{N}_])+`, "gu");
+  const LETTERS = `(?:(?![${HAN}])[\\p{L}\\p{N}_])+`;
+  const PIECE = new RegExp(`[${HAN}]+|${LETTERS}(?:-${LETTERS})*`, "gu");
   const IS_HAN = new RegExp(`^[${HAN}]`, "u");
   const PART = /[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|(?:(?![A-Za-z\p{Nd}])[\p{L}\p{N}])+|\p{Nd}+/gu;
 
@@ -56,9 +57,9 @@
 
   /** The terms of a word: itself, and its parts if there are several.  Nothing for keys and other data. */
   function parts(word) {
-    const whole = fold(word).replace(/^_+|_+$/g, "");
+    const whole = fold(word).replace(/^[_-]+|[_-]+$/g, "");
     if (!whole || Array.from(whole).length > LONGEST || DATA.test(whole)) return [];
-    const found = [...(word.normalize("NFKC").match(PART) ?? []).map(fold), ...whole.split("_")];
+    const found = [...(word.normalize("NFKC").match(PART) ?? []).map(fold), ...whole.split(/[_-]/)];
     return [...new Set([whole, ...found.filter((part) => Array.from(part).length > 1)])];
   }
 
