@@ -49,8 +49,8 @@ def anchor(text: str) -> str:
 
     >>> anchor("握手"), anchor("DNS 污染"), anchor("e：临时公钥"), anchor("ＴＬＳ 1.3 的“握手”？")
     ('握手', 'dns-污染', 'e-临时公钥', 'tls-1-3-的-握手')
-    >>> anchor("`wg_noise_init` 做什么"), anchor("NAT保活")
-    ('wg-noise-init-做什么', 'nat保活')
+    >>> anchor("`parse_key_file` 做什么"), anchor("UTF8编码")
+    ('parse-key-file-做什么', 'utf8编码')
 
     A name in XML, and so in an EPUB, may not begin with a digit.  Of punctuation alone nothing is left.
 

@@ -105,6 +105,7 @@
       const isHeard =
         typed.length === corrected.length &&
         corrected.every((one, i) => one === typed[i] || this.pinyin.alike(one, typed[i]));
+      if (!isHeard && place === 0 && this._isVerbWithObject(typed)) return null;
       const size = Array.from(word).length;
       const score =
         2 * size +
@@ -114,6 +115,11 @@
         4 * strangers -
         Math.abs(typed.length - corrected.length);
       return { run: corrected.join(""), score, isSure: isHeard || size > 2 };
+    }
+
+    /** Whether a run may be a verb of one character and a word, as 改密钥, which the text need not have so. */
+    _isVerbWithObject([verb, ...object]) {
+      return this.index.rows.has(verb) && this.index.isWord(object.join(""));
     }
 
     /** The longest word of a run that has the character at a place. */
