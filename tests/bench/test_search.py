@@ -9,7 +9,7 @@ from bench.search.asked import Answers, quality
 from bench.search.book import Section, bodies, names, sections
 from tests.browsing import opened, served
 from tests.docs.site import built
-from tests.sphinxzh.asking import Labelled, labelled, matches
+from tests.sphinxzh.asking import QUERIES, UNSEEN, Labelled, labelled, matches
 
 BOOK = [
     Section("a.html", ["top", "older"], 1, "隧道", "报文进入隧道。先加密！再发送", "<p>报文进入隧道</p>"),
@@ -67,7 +67,7 @@ def test_every_label_names_a_section_of_the_built_pages(browser: Browser) -> Non
         found = sections(page, address)
     assert troubles.all() == []
     assert all(section.title and section.anchors for section in found)
-    labels = {label for query in labelled() for label in query.answers}
+    labels = {label for path in (QUERIES, UNSEEN) for query in labelled(path) for label in query.answers}
     said = [section.name for section in found]
     assert {label for label in labels if not any(matches(name, label) for name in said)} == set()
 

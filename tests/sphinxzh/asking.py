@@ -19,7 +19,8 @@ from sphinxzh.search.index import COMMON
 from sphinxzh.search.tokens import is_han, parts, pieces
 from sphinxzh.search.words import Words
 
-QUERIES = Path(__file__).parent / "queries.toml"
+QUERIES = Path(__file__).parent / "queries.toml"  # the search was tuned on them
+UNSEEN = Path(__file__).parent / "unseen.toml"  # and never on these
 _ARGUMENT = re.compile(r"^[\w.]+\(|\);\n$")  # a script less its call
 
 # What the reader would see, in the order shown: document # title.

@@ -34,7 +34,7 @@ MENUS = {
     "furo": ".sidebar-tree",
     "alabaster": ".sphinxsidebar .toctree-l1",
 }
-BOOK = 'nav[data-toggle="wy-nav-shift"] .wy-menu-vertical'
+BOOK = "nav#menu .wy-menu-vertical"
 
 
 @pytest.fixture(scope="module")
