@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+from urllib.parse import unquote
 
 from playwright.sync_api import Browser
 
@@ -99,7 +100,8 @@ def quality(queries: Sequence[Labelled], answers: Answers, names: dict[str, str]
     """
     by_section, by_page = [], []
     for query, found in zip(queries, answers.found, strict=True):
-        sections = list(dict.fromkeys(names.get(address, address) for address in found))
+        plain = map(unquote, found)  # some percent-encode the Han of an anchor
+        sections = list(dict.fromkeys(names.get(address, address) for address in plain))
         by_section.append(query.rank(sections[:LIMIT]))
         pages = dict.fromkeys(section.partition("#")[0].removesuffix(".html") for section in sections)
         wanted = {answer.partition("#")[0] for answer in query.answers}

@@ -1,4 +1,4 @@
-"""Sphinx's own search: the book built without sphinxzh, and once more with its stemmer mended.
+"""Sphinx's own search: the book built without that of sphinxzh, and once more with its page mended.
 
 It lists pages, and sections where a title matches; it is asked by the code of its own page.
 """
