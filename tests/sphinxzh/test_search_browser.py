@@ -202,6 +202,19 @@ def test_on_the_single_page_a_result_leads_to_the_anchor_of_its_own_document(
         assert troubles.all() == []
 
 
+@pytest.mark.parametrize("start", [("furo", "html")], indirect=True)
+def test_the_key_opens_the_sidebar_that_has_the_field_on_a_narrow_screen(
+    start: Path, browser: Browser
+) -> None:
+    for first in (start, built("html/index.html")):
+        with opened(browser, viewport={"width": 700, "height": 800}) as (page, troubles):
+            page.goto(first.as_uri())
+            expect(page.locator(FIELD)).not_to_be_in_viewport()
+            search(page, "握手")
+            expect(page.locator(FIELD)).to_be_in_viewport()
+            assert troubles.all() == []
+
+
 RTD = [("sphinx_rtd_theme", "html")]
 
 

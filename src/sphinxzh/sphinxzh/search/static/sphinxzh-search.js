@@ -244,8 +244,20 @@
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // a theme may have a use of its own for the key
+    openSidebar(input);
     input.focus();
     input.select();
+  }
+
+  /** Where the field is in a sidebar out of sight: a button that controls it opens it, in furo a check box. */
+  function openSidebar(input) {
+    const { left, right } = input.getBoundingClientRect();
+    if (right > 0 && left < innerWidth && input.checkVisibility({ visibilityProperty: true })) return;
+    const buttons = [...document.querySelectorAll("[aria-controls][aria-expanded=false]")];
+    const controlled = (button) => document.getElementById(button.getAttribute("aria-controls"));
+    buttons.find((button) => controlled(button)?.contains(input))?.click();
+    const box = document.getElementById("__navigation");
+    if (box) box.checked = true;
   }
 
   /** A page that was opened from a result shows its hits. */
