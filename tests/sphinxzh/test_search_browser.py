@@ -109,7 +109,7 @@ def test_nothing_is_loaded_before_the_reader_searches(browser: Browser) -> None:
     with opened(browser) as (page, _):
         page.goto(built("html/noise/index.html").as_uri())
         page.wait_for_load_state("networkidle")
-        assert scripts(page) == ["tokens.js", "highlight.js"]
+        assert scripts(page) == ["phrases.js", "tokens.js", "highlight.js"]
         page.locator(FIELD).fill("握手")
         expect(page.locator(OPTION).first).to_be_visible()
         assert "index.js" in scripts(page)
@@ -199,6 +199,21 @@ def test_on_the_single_page_a_result_leads_to_the_anchor_of_its_own_document(
         page.keyboard.press("Enter")
         expect(page.locator("mark.sphinxzh-hit", has_text="空报文")).to_be_in_viewport()
         assert unquote(page.evaluate("location.hash")) == "#folder/tunnel/保活"
+        assert troubles.all() == []
+
+
+def test_a_site_in_traditional_characters_is_answered_in_them(browser: Browser, tmp_path: Path) -> None:
+    source = site(
+        tmp_path / "source", {"index": "隧道\n====\n\n握手\n----\n\n兩條訊息。\n"}, "language = 'zh_TW'"
+    )
+    make(source, tmp_path / "built")
+    with opened(browser) as (page, troubles):
+        page.goto((tmp_path / "built" / "index.html").as_uri())
+        search(page, "訊息")
+        expect(page.locator(STATUS)).to_have_text("找到 1 處")
+        assert page.get_by_role("listbox", name="搜尋結果").is_visible()
+        page.locator(FIELD).fill("鴕鳥")
+        expect(page.locator(STATUS)).to_contain_text("沒有找到「鴕鳥」")
         assert troubles.all() == []
 
 

@@ -6,8 +6,8 @@ At the end of a build it writes, beside the site's other static files:
 - `sphinxzh-search/text-N.js`: the text of one document, fetched when a hit in it is shown.
 
 Both are scripts that hand over data, so that they load from a folder (file://) too, where a page may not
-fetch anything else.  The scripts that read them come from `static/`: every page names the three of the box
-and the panel (SCRIPTS); those of the engine are fetched together with the index.  The search box is the
+fetch anything else.  The scripts that read them come from `static/`: every page names those of the box and
+the panel (SCRIPTS); those of the engine are fetched together with the index.  The search box is the
 theme's own; where there is none, one is added.
 """
 
@@ -30,7 +30,7 @@ from sphinxzh.singlepage.ids import on_page
 FOLDER = "sphinxzh-search"
 BUILDERS = ("html", "dirhtml", "singlehtml")
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = (f"{FOLDER}/tokens.js", f"{FOLDER}/highlight.js", "sphinxzh-search.js")
+SCRIPTS = (*(f"{FOLDER}/{name}.js" for name in ("phrases", "tokens", "highlight")), "sphinxzh-search.js")
 
 
 def texts_of(builder: StandaloneHTMLBuilder) -> list[Text]:

@@ -7,7 +7,7 @@
 
 (() => {
   const search = window.sphinxzhSearch;
-  const { expressionOf, wordsIn, marked, snippet, markPage, unmarkPage } = search;
+  const { phrases, expressionOf, wordsIn, marked, snippet, markPage, unmarkPage } = search;
   const here = new URL(document.currentScript.src);
   const root = new URL("../", here); // of the site: this file stands in _static
   const ENGINE = ["postings", "pinyin", "spelling", "query", "ranking"];
@@ -78,7 +78,7 @@
   function searchField() {
     const own = [...document.querySelectorAll("form[action] input[name=q]")];
     if (own.length) return own[0];
-    const named = { placeholder: "搜索", "aria-label": "搜索" };
+    const named = { placeholder: phrases.search, "aria-label": phrases.search };
     const input = element("input", { type: "search", name: "q", ...named });
     const form = element("form", { role: "search", class: "sphinxzh-added", action: "#" }, input);
     form.addEventListener("submit", (event) => event.preventDefault());
@@ -90,11 +90,10 @@
 
   /** What the search did, in a sentence. */
   function summary(query, { results, total, guess, meant }) {
-    const count = total > SHOWN ? `${total} 处，先列 ${SHOWN} 处` : `${total} 处`;
-    if (!results.length) return `没有找到“${query}”。换一个词，或少写几个字试试。`;
-    if (guess) return `没有“${query}”。猜你想找“${guess}”：${count}`;
-    if (meant) return `“${meant}”（拼音）：${count}`;
-    return `找到 ${count}`;
+    const count = phrases.count(total, SHOWN);
+    if (!results.length) return phrases.nothing(query);
+    if (guess) return phrases.guessed(query, guess, count);
+    return meant ? phrases.spoken(meant, count) : phrases.found(count);
   }
 
   // -- The panel --------------------------------------------------------------------------------------------
@@ -102,8 +101,8 @@
     constructor(input) {
       this.input = input;
       this.status = element("p", { role: "status", "aria-live": "polite" });
-      this.list = element("div", { role: "listbox", id: "sphinxzh-results", "aria-label": "搜索结果" });
-      const landmark = { class: "sphinxzh-search", role: "region", "aria-label": "搜索", hidden: "" };
+      this.list = element("div", { role: "listbox", id: "sphinxzh-results", "aria-label": phrases.results });
+      const landmark = { class: "sphinxzh-search", role: "region", "aria-label": phrases.search, hidden: "" };
       this.box = element("div", landmark, this.status, this.list);
       this.active = -1;
       this.turn = 0; // counts the queries, so that a late answer is not shown
@@ -170,7 +169,7 @@
       try {
         await load();
       } catch {
-        this.status.textContent = "搜索索引载入失败。";
+        this.status.textContent = phrases.broken;
         this.list.replaceChildren();
         return this.open();
       }
@@ -189,7 +188,7 @@
 
     option(section, number, expression) {
       const { titles, docOf, docs, anchors, first } = ranker.index;
-      const title = titles[section] || "（页首）";
+      const title = titles[section] || phrases.top;
       const above = ranker.index.above(section).join(" › ");
       const text = element("span", { class: "sphinxzh-text" });
       const option = element(

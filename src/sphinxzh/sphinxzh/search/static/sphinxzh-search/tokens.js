@@ -63,5 +63,5 @@
     return [...new Set([whole, ...found.filter((part) => Array.from(part).length > 1)])];
   }
 
-  window.sphinxzhSearch = { fold, addSimplified, pieces, isHan, bigrams, parts };
+  Object.assign(window.sphinxzhSearch, { fold, addSimplified, pieces, isHan, bigrams, parts });
 })();
