@@ -109,6 +109,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Collect while reading, write after the pages."""
     app.setup_extension("sphinxzh.segmenter")
     app.setup_extension("sphinxzh.singlepage")  # the addresses of sections on it
+    # Pages name the scripts: where an older version of ours has written other ones, they are written anew.
+    app.add_config_value("sphinxzh_search_scripts", SCRIPTS, "html", types=frozenset({tuple}))
     app.add_config_value("sphinxzh_userdict", None, "", types=())  # `check` says it better
     app.add_env_collector(SectionCollector)
     app.connect("config-inited", check)
