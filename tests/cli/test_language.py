@@ -1,13 +1,12 @@
 """The Chinese catalogue: whole, in step with the code, compiled from what is committed."""
 
 import re
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import read_mo, write_mo
+from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from glasstunnel.cli.language import LOCALE, translator
@@ -39,12 +38,10 @@ def test_a_translation_fills_in_the_same_facts(catalogue: Catalog) -> None:
 
 
 def test_the_compiled_catalogue_is_that_of_the_source(catalogue: Catalog) -> None:
-    compiled = BytesIO()
-    write_mo(compiled, catalogue)
+    """Up to its header, which names the version of Babel that has compiled it."""
     with (CHINESE / "glasstunnel.mo").open("rb") as file:
-        assert translations(read_mo(file)) == translations(catalogue)
-        file.seek(0)
-        assert file.read() == compiled.getvalue(), "pybabel compile -d src/glasstunnel/locale -D glasstunnel"
+        compiled = translations(read_mo(file))
+    assert compiled == translations(catalogue), "pybabel compile -d src/glasstunnel/locale -D glasstunnel"
 
 
 @pytest.mark.parametrize(
