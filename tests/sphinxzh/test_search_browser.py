@@ -290,6 +290,17 @@ def test_it_works_over_http_under_a_strict_policy(start: Path, browser: Browser)
 
 
 @pytest.mark.parametrize("start", RTD, indirect=True)
+def test_who_does_not_wait_for_the_text_of_a_result_sees_its_hits_too(start: Path, browser: Browser) -> None:
+    with served(start.parent) as address, opened(browser) as (page, _):
+        page.route("**/text-*", lambda route: None)  # never answered
+        page.goto(f"{address}/index.html")
+        search(page, "baohuo")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/folder/tunnel.html?hit=*")
+        expect(page.locator("mark.sphinxzh-hit", has_text="保活").first).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("start", RTD, indirect=True)
 def test_queries_are_folded_as_the_pages_are(start: Path, browser: Browser) -> None:
     with opened(browser) as (page, _):
         page.goto(start.as_uri())

@@ -66,6 +66,9 @@
     return target.href;
   }
 
+  /** As many words as go with an address, the longest first. */
+  const likeliest = (words) => [...words].sort((a, b) => b.length - a.length).slice(0, HITS);
+
   // -- Elements ---------------------------------------------------------------------------------------------
   function element(name, attributes = {}, ...children) {
     const made = document.createElement(name);
@@ -177,16 +180,16 @@
     }
 
     showAnswer(query, answer) {
-      const expression = expressionOf(answer.marks);
+      const asked = { expression: expressionOf(answer.marks), words: likeliest(answer.marks) };
       this.status.textContent = summary(query, answer);
       this.status.classList.toggle("sphinxzh-guess", Boolean(answer.guess));
       const sections = answer.results.slice(0, SHOWN).map(({ section }) => section);
-      this.list.replaceChildren(...sections.map((section, i) => this.option(section, i, expression)));
+      this.list.replaceChildren(...sections.map((section, i) => this.option(section, i, asked)));
       this.open();
       this.choose(sections.length ? 0 : -1);
     }
 
-    option(section, number, expression) {
+    option(section, number, { expression, words }) {
       const { titles, docOf, docs, anchors, first } = ranker.index;
       const title = titles[section] || phrases.top;
       const above = ranker.index.above(section).join(" › ");
@@ -198,12 +201,12 @@
         above && element("span", { class: "sphinxzh-path" }, above),
         text,
       );
-      let hits = wordsIn(title, expression);
+      let hits = words; // until its text is there: who types fast is gone by then
       option.href = address(section, hits);
       bodyOf(section).then(
         (body) => {
           text.replaceChildren(...marked(snippet(body, expression), expression));
-          hits = wordsIn(`${title} ${body}`, expression).slice(0, HITS);
+          hits = likeliest(wordsIn(`${title} ${body}`, expression));
           option.href = address(section, hits);
         },
         () => {}, // without its text a result is still a result

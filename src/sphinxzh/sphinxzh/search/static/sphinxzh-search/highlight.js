@@ -25,12 +25,12 @@
 
   const hitsIn = (text, expression) => [...fold(text).matchAll(expression)];
 
-  /** The different hits of a text, as they are written there, the longest first. */
+  /** The different hits of a text, as they are written there. */
   function wordsIn(text, expression) {
     const found = new Map();
     for (const { index, 0: hit } of hitsIn(text, expression))
       found.set(hit, text.slice(index, index + hit.length));
-    return [...found.values()].sort((a, b) => b.length - a.length);
+    return [...found.values()];
   }
 
   /** A text as nodes, its hits in `mark` elements. */
