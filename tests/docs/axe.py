@@ -29,25 +29,42 @@ RUN = """async () => {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) =>
     `${id}: ${target.join(" ")}: ${failureSummary.replaceAll(/\\s+/g, " ")}`));
 }"""
-# Colours of text in inline SVG, which axe-core takes for those of HTML: fill against the ground of the page.
+# Colours of text in inline SVG, which axe-core takes for those of HTML: the fill of what holds the text against
+# those of the shapes that lie under its middle, over the ground of the page.
 DRAWN = """() => {
   const channels = (colour) => {
     const context = new OffscreenCanvas(1, 1).getContext("2d");
     context.fillStyle = colour;
     context.fillRect(0, 0, 1, 1);
-    return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    const [red, green, blue, alpha] = context.getImageData(0, 0, 1, 1).data;
+    return { colour: [red, green, blue], alpha: alpha / 255 };
   };
   const luminance = (colour) => {
-    const [red, green, blue] = channels(colour).map((value) => value / 255)
+    const [red, green, blue] = colour.map((value) => value / 255)
       .map((share) => (share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4));
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
-  const ground = luminance(getComputedStyle(document.body).backgroundColor);
-  return [...document.querySelectorAll("main svg text")].map((text) => {
-    const ink = luminance(getComputedStyle(text).fill);
-    const ratio = (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
-    return [text.textContent, ratio];
-  });
+  const over = (ground, shape) => {
+    const { fill, fillOpacity, opacity } = getComputedStyle(shape);
+    const { colour, alpha } = channels(fill);
+    const share = alpha * fillOpacity * opacity;
+    return colour.map((value, i) => share * value + (1 - share) * ground[i]);
+  };
+  const under = (text) => {
+    text.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const { left, top, width, height } = text.getBoundingClientRect();
+    return document.elementsFromPoint(left + width / 2, top + height / 2)
+      .filter((shape) => shape.ownerSVGElement && !shape.closest("text"))
+      .filter((shape) => getComputedStyle(shape).fill !== "none")
+      .reduceRight(over, channels(getComputedStyle(document.body).backgroundColor).colour);
+  };
+  return [...document.querySelectorAll("main svg :is(text, tspan)")]
+    .filter((text) => [...text.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
+    .map((text) => {
+      const below = under(text);
+      const [ink, ground] = [luminance(over(below, text)), luminance(below)];
+      return [text.textContent, (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05)];
+    });
 }"""
 
 

@@ -18,6 +18,7 @@ KINDS = {
     "front page": "index.html",
     "chapter with code and pictures": "tutorial/look.html",
     "byte cards and drawings": "wireguard/messages.html",
+    "Mermaid's diagrams": "sphinxzh/diagrams.html",
     "glossary": "reference/glossary.html",
     "errata": "reference/errata.html",
     "index": "genindex.html",
@@ -64,7 +65,7 @@ def test_the_single_page_breaks_no_rule(look: str, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize("path", ["index.html", "wireguard/session.html", "noise/ik.html"])
+@pytest.mark.parametrize("path", ["index.html", "wireguard/session.html", "noise/ik.html", "sphinxzh/diagrams.html"])
 def test_the_text_of_drawings_can_be_read(path: str, look: str, browser: Browser) -> None:
     with opened(browser, **axe.LOOKS[look]) as (page, _):
         page.goto(built(f"html/{path}").as_uri())
@@ -75,11 +76,13 @@ def test_the_text_of_drawings_can_be_read(path: str, look: str, browser: Browser
 def test_a_page_that_breaks_rules_is_noticed(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text(
         '<html><title>a</title><body style="background: #fff"><main><h1>a</h1><img src="data:,">'
-        '<p style="color: #aaa">faint</p><svg><text fill="#aaa" y="9">faint</text></svg></main>',
+        '<p style="color: #aaa">faint</p><svg><text fill="#aaa" y="9">faint</text></svg>'
+        '<svg><rect width="99" height="50" fill-opacity="0.5"/><text fill="#fff" y="9">half</text>'
+        '<rect y="20" width="99" height="50" fill="rgb(0 0 0 / 10%)"/><text y="40">on both</text></svg></main>',
         "utf-8",
     )
     with opened(browser) as (page, _):
         page.goto((tmp_path / "a.html").as_uri())
         rules = {line.partition(":")[0] for line in axe.violations(page)}
         assert {"html-has-lang", "image-alt", "color-contrast"} <= rules
-        assert axe.faint(page) == ["faint: 2.32"]
+        assert axe.faint(page) == ["faint: 2.32", "half: 3.98", "on both: 4.40"]
