@@ -29,8 +29,8 @@ RUN = """async () => {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) =>
     `${id}: ${target.join(" ")}: ${failureSummary.replaceAll(/\\s+/g, " ")}`));
 }"""
-# Colours of text in inline SVG, which axe-core takes for those of HTML: the fill of what holds the text against
-# those of the shapes that lie under its middle, over the ground of the page.
+# Colours of text in inline SVG, which axe-core takes for those of HTML: the fill of what holds the text
+# against those of the shapes under its middle, over the ground of the page.
 DRAWN = """() => {
   const channels = (colour) => {
     const context = new OffscreenCanvas(1, 1).getContext("2d");
@@ -59,7 +59,7 @@ DRAWN = """() => {
       .reduceRight(over, channels(getComputedStyle(document.body).backgroundColor).colour);
   };
   return [...document.querySelectorAll("main svg :is(text, tspan)")]
-    .filter((text) => [...text.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()))
+    .filter(({ childNodes }) => [...childNodes].some((node) => node.nodeName === "#text" && node.data.trim()))
     .map((text) => {
       const below = under(text);
       const [ink, ground] = [luminance(over(below, text)), luminance(below)];
