@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -93,3 +94,13 @@ def opened(browser: Browser, **options: object) -> Iterator[tuple[Page, Troubles
     )
     yield page, troubles
     context.close()
+
+
+def be_strict(page: Page) -> None:
+    """Let every page that this one opens come under a strict content security policy."""
+
+    def add(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
+
+    page.route("**/*", add)

@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from sphinxzh.search.tokens import fold, parts, pieces, simplified
-from tests.browsing import opened, served
+from tests.browsing import be_strict, opened, served
 from tests.docs.site import built
 from tests.sphinxzh.asking import (
     QUERIES,
@@ -277,14 +277,8 @@ def test_the_panel_says_honestly_what_it_did(query: str, said: str, start: Path,
 
 @pytest.mark.parametrize("start", [("sphinx_rtd_theme", "dirhtml")], indirect=True)
 def test_it_works_over_http_under_a_strict_policy(start: Path, browser: Browser) -> None:
-    policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'"
     with served(start.parent) as address, opened(browser) as (page, _):
-
-        def strict(route: Route) -> None:
-            answer = route.fetch()
-            route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
-
-        page.route("**/*", strict)
+        be_strict(page)
         page.goto(f"{address}/folder/tunnel/")
         search(page, "baohuo")
         expect(page.locator(OPTION).first).to_contain_text("保活")

@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import opened, served
+from tests.browsing import be_strict, opened, served
 from tests.docs.site import built
 from tests.sphinxzh.sites import SITE, build
 
@@ -162,14 +162,8 @@ def test_the_folder_is_all_that_the_page_needs(single: Path, browser: Browser, t
 
 @pytest.mark.parametrize("single", ["sphinx_rtd_theme"], indirect=True)
 def test_it_follows_under_a_strict_policy(single: Path, browser: Browser) -> None:
-    policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'"
     with served(single.parent) as address, opened(browser, viewport=DESK) as (page, _):
-
-        def strict(route: Route) -> None:
-            answer = route.fetch()
-            route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
-
-        page.route("**/*", strict)
+        be_strict(page)
         page.goto(f"{address}/index.html")
         scroll_to(page, "甲/保活-握手")
         expect(page.locator(MARKED)).to_have_attribute("href", "#甲/保活-握手")
