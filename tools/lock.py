@@ -2,6 +2,7 @@
 
     lock.py                    every lock file
     lock.py bench/peers.lock   only this one
+    lock.py --keep [FILE …]    add what pyproject.toml has come to ask for, and leave the rest as it is
 
 `requirements.lock` is one file for Python 3.11 and all newer; in `tests/sphinxzh/versions` there is one for
 each version of Sphinx that sphinxzh is tried with.
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "src/sphinxzh/pyproject.toml"
 MAIN = ("--python-version", "3.11", "--all-extras", "pyproject.toml", PACKAGE, "build-requirements.in")
 RESOLVE = (
-    *("pip", "compile", "--quiet", "--upgrade", "--universal", "--generate-hashes"),
+    *("pip", "compile", "--quiet", "--universal", "--generate-hashes"),
     *("--no-emit-package", "glasstunnel", "--no-emit-package", "sphinxzh"),
     *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
 )
@@ -47,13 +48,15 @@ def locks() -> dict[str, tuple[Sequence[str], str]]:
 def main(wanted: list[str]) -> int:
     """Resolve; 0 when all went well."""
     known = locks()
+    upgrade = () if "--keep" in wanted else ("--upgrade",)
+    wanted = [lock for lock in wanted if lock != "--keep"]
     if unknown := set(wanted) - known.keys():
         sys.exit(f"lock.py: expected some of {', '.join(known)}, got {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as scratch:
         uv = shutil.which("uv") or fetch(Path(scratch))
         for lock in wanted or known:
             arguments, text = known[lock]
-            command = [uv, *RESOLVE, "--output-file", lock, *arguments]
+            command = [uv, *RESOLVE, *upgrade, "--output-file", lock, *arguments]
             if status := subprocess.run(command, cwd=ROOT, input=text, text=True, check=False).returncode:
                 return status
     return 0
