@@ -112,13 +112,16 @@ def counter(group: str, name: str) -> int:
 @pytest.mark.parametrize("size", [0, 1, 56, 1400])
 def test_the_kernels_ping_accepts_every_answer(family: socket.AddressFamily, size: int) -> None:
     def work(descriptor: int) -> None:
-        command = ["ping", "-c", "3", "-i", "0.01", "-s", str(size), THEIRS[family]]
+        # With -w it does not stop waiting two round trips after the last request, which a busy machine exceeds.
+        timing = ("-c", "3", "-i", "0.01", "-w", str(PATIENCE))
+        command = ["ping", *timing, "-s", str(size), THEIRS[family]]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ping:
             ended = os.pidfd_open(ping.pid)
             serve(descriptor, reply, ended)
             os.close(ended)
             output = ping.communicate(timeout=PATIENCE)[0]
-        assert "3 packets transmitted, 3 received, 0% packet loss" in output
+        assert "3 received" in output
+        assert "wrong data" not in output
         assert ping.returncode == 0
 
     in_new_network(work)
