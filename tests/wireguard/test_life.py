@@ -65,6 +65,19 @@ def test_an_interface_that_was_down_for_a_moment_initiates_at_once(pair: Pair) -
     assert pair.right.inbox[-1] == packet("again")
 
 
+def test_many_peers_are_spoken_to_in_portions_when_the_interface_comes_up(pair: Pair) -> None:
+    device = Device(b"k" * 32)
+    for n in range(150):
+        device.add_peer(
+            paper.pub(bytes([n, 7]) * 16), endpoint=Path(("192.0.2.9", n)), persistent_keepalive=9
+        )
+    assert device.up(5.0) == []
+    portions = []
+    while device.deadline <= 5.0:
+        portions.append(len(device.tick(5.0, 0, pair.left.rng)))
+    assert portions == [64, 64, 22]
+
+
 def test_nothing_reaches_a_node_that_is_down(pair: Pair) -> None:
     pair.stop(pair.right)
     pair.send(pair.left, packet())

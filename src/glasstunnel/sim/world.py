@@ -93,6 +93,8 @@ class World:
         if isinstance(result, Sealed):
             for datagram in self._burst.datagrams():
                 self._emit(node, bytes(datagram), result.path, result.tos)
+        elif isinstance(result, Refused):
+            node.inbox += [bytes(report) for report in self._burst.packets(result.rows)]
         self._tick(node)
         return result
 

@@ -32,6 +32,7 @@ from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from glasstunnel.wireguard.peer import Peer
 from glasstunnel.wireguard.schedule import Schedule
 from glasstunnel.wireguard.transport import open_rows, seal_rows
+from glasstunnel.wireguard.unreachable import Unreachable
 
 
 class Device:
@@ -58,6 +59,7 @@ class Device:
         self.private_key: bytes | None = None
         self.static: KeyPair | None = None
         self._mac1_key = b""
+        self._unreachable = Unreachable()
         self.is_up = False
         """Whether the interface is up: only then does the device speak before it is spoken to."""
         self.set_private_key(private_key)
@@ -184,7 +186,8 @@ class Device:
         return self.schedule.deadline
 
     def tick(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Do what is due by now.
+        """Do what is due by now, for a bounded number of peers: where more is due, :attr:`deadline` has passed
+        still.
 
         Args:
             now: seconds of a clock that never goes back and counts a laptop's sleep.
@@ -210,13 +213,13 @@ class Device:
         peer = self.allowed_ips.lookup(dst)
         if peer is None:
             self.drops[Drop.NO_ROUTE] += burst.n
-            return Refused(Drop.NO_ROUTE)
+            return Refused(Drop.NO_ROUTE, self._unreachable.report(now, burst, dst))
         if max(burst.size[: burst.n]) > MAX_PACKET_SIZE:
             self._drop(peer, Drop.TOO_LONG, burst.n)
             return Refused(Drop.TOO_LONG)
         if peer.endpoint is None:
             self._drop(peer, Drop.NO_ENDPOINT, burst.n)
-            return Refused(Drop.NO_ENDPOINT)
+            return Refused(Drop.NO_ENDPOINT, self._unreachable.report(now, burst, dst))
         keypair = peer.sendable(now, burst.n)
         if keypair is None:
             for packet in burst.packets():

@@ -50,6 +50,10 @@ class Keypair:
         """Counter of the next packet to be sealed."""
         self.window = ReplayWindow()
 
+    def stop_sealing(self) -> None:
+        """From now on this keypair only opens; the cipher that seals, 2 kB of OpenSSL's, is given back."""
+        del self.sealer
+
     def may_seal(self, now: float, packets: int, limits: Parameters) -> bool:
         """Whether so many more packets may be sealed at this age and with these counters (WP §6.2)."""
         return (
@@ -100,7 +104,7 @@ class Keypairs:
         """
         before = self._all()
         if new.initiator:
-            self.previous = self.next or self.current
+            self._set_previous(self.next or self.current)
             self.current, self.next = new, None
         else:
             self.previous, self.next = None, new
@@ -114,7 +118,8 @@ class Keypairs:
         if keypair is not self.next:
             return None
         dropped = [self.previous] if self.previous else []
-        self.previous, self.current, self.next = self.current, keypair, None
+        self._set_previous(self.current)
+        self.current, self.next = keypair, None
         return dropped
 
     def clear(self) -> list[Keypair]:
@@ -122,6 +127,11 @@ class Keypairs:
         dropped = self._all()
         self.previous = self.current = self.next = None
         return dropped
+
+    def _set_previous(self, keypair: Keypair | None) -> None:
+        self.previous = keypair
+        if keypair:
+            keypair.stop_sealing()
 
     def _all(self) -> list[Keypair]:
         return [keypair for keypair in (self.previous, self.current, self.next) if keypair]
