@@ -186,8 +186,7 @@ class Device:
         return self.schedule.deadline
 
     def tick(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Do what is due by now, for a bounded number of peers: where more is due, :attr:`deadline` has passed
-        still.
+        """Do what is due by now, for so many peers at most; while more is due, the deadline stays past.
 
         Args:
             now: seconds of a clock that never goes back and counts a laptop's sleep.
