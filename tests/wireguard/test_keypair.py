@@ -96,3 +96,13 @@ def test_on_receiving_only_the_initiator_rekeys_and_only_in_the_last_fifteen_sec
     assert not ours.wants_rekey_after_receiving(164.9, LIMITS)
     assert ours.wants_rekey_after_receiving(165, LIMITS)
     assert not theirs.wants_rekey_after_receiving(165, LIMITS)
+
+
+def test_a_keypair_that_has_been_replaced_can_seal_no_more() -> None:
+    first, second, third = keypair(True), keypair(True), keypair(False)
+    keypairs = Keypairs()
+    for new in (first, second, third):
+        keypairs.add(new)
+    assert [hasattr(one, "sealer") for one in (first, second, third)] == [False, True, True]
+    keypairs.confirm(third)
+    assert [hasattr(one, "sealer") for one in (first, second, third)] == [False, False, True]

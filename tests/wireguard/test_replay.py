@@ -44,6 +44,21 @@ def test_a_leap_over_the_whole_ring_forgets_nothing_that_is_still_in() -> None:
     assert not window.accept(10 * 8192 + 5)
 
 
+def test_the_ring_grows_with_what_it_has_seen_up_to_a_kilobyte() -> None:
+    window = ReplayWindow()
+    sizes = []
+    for counter in (0, 63, 64, 1_000, 8_191, 8_192, 1_000_000, 1_000_001):
+        assert window.accept(counter)
+        sizes.append(len(window._words))
+    assert sizes == [1, 1, 2, 16, 128, 128, 128, 128]
+    leap = ReplayWindow()
+    assert leap.accept(70)
+    assert leap.accept(100_000)
+    assert len(leap._words) == 128
+    assert leap.accept(100_000 - SIZE)
+    assert window._words.itemsize * len(window._words) == 1024
+
+
 def test_a_ring_filled_in_order_refuses_every_repetition() -> None:
     window = ReplayWindow()
     assert all(window.accept(n) for n in range(20_000))

@@ -38,6 +38,17 @@ def test_a_peer_woken_again_comes_again() -> None:
     assert schedule.due(11) == [one]
 
 
+def test_many_peers_due_at_once_come_in_portions_and_the_deadline_says_that_more_is_due() -> None:
+    schedule, peers = Schedule(), [peer() for _ in range(150)]
+    for n, one in enumerate(peers):
+        schedule.wake(one, n / 100)
+    portions = []
+    while schedule.deadline <= 2:
+        portions.append(schedule.due(2))
+    assert [len(portion) for portion in portions] == [64, 64, 22]
+    assert [one for portion in portions for one in portion] == peers
+
+
 def test_peers_due_together_come_in_the_order_of_their_wishes() -> None:
     schedule, peers = Schedule(), [peer() for _ in range(5)]
     for one in peers:

@@ -220,8 +220,13 @@ def test_at_most_128_packets_wait_and_the_oldest_give_way(pair: Pair) -> None:
 
 
 def test_a_packet_to_nobody_and_to_a_peer_without_endpoint_is_refused(pair: Pair) -> None:
-    assert pair.send(pair.left, packet(destination="10.9.9.9")) == Refused(Drop.NO_ROUTE)
-    assert pair.send(pair.right, answer()) == Refused(Drop.NO_ENDPOINT)
+    for node, refused, reason in (
+        (pair.left, packet(destination="10.9.9.9"), Drop.NO_ROUTE),
+        (pair.right, answer(), Drop.NO_ENDPOINT),
+    ):
+        result = pair.send(node, refused)
+        assert isinstance(result, Refused)
+        assert result.reason is reason
     assert pair.right.device.deadline == float("inf")
     assert pair.left.device.drops == {Drop.NO_ROUTE: 1}
     assert pair.to_left.drops == {Drop.NO_ENDPOINT: 1}

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glasstunnel.sim import Datagram, Partition, Randomness
+from glasstunnel.wireguard import expiry
 from glasstunnel.wireguard.events import Drop, GaveUp, Path, Sealed, Staged
 from glasstunnel.wireguard.messages import MessageType
 from glasstunnel.wireguard.parameters import PARAMETERS
-from glasstunnel.wireguard.peer import Peer
 from glasstunnel.wireguard.timers import TABLE, Occasion, Timer, Timers
 from tests.wireguard.pair import Pair, answer, packet
 
@@ -42,7 +42,7 @@ def silence(pair: Pair) -> None:
 
 def test_the_table_has_one_line_for_each_timer_in_order_and_an_action_for_each() -> None:
     assert [rule.timer for rule in TABLE] == list(Timer)
-    assert all(callable(getattr(Peer, rule.action)) for rule in TABLE)
+    assert all(callable(getattr(expiry, rule.action)) for rule in TABLE)
 
 
 def test_the_durations_are_the_papers() -> None:

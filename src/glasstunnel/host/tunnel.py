@@ -20,7 +20,7 @@ from glasstunnel.host.observer import Observer
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Sealed, Send
+from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Refused, Sealed, Send
 from glasstunnel.wireguard.peer import Peer
 
 # Limits of the reads of one turn: after the last one the kernel knows of everything that still waits.
@@ -65,7 +65,7 @@ class Tunnel:
 
     def start(self) -> None:
         """The interface is up: speak to the peers that have a persistent keepalive."""
-        self._perform(self.device.start(now()))
+        self._perform(self.device.up(now()))
         self._settle()
 
     def close(self) -> None:
@@ -103,6 +103,8 @@ class Tunnel:
                 if observer:
                     _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
                 path.send(result.path, result.tos)
+            elif isinstance(result, Refused):
+                port.write(result.rows)
         self._settle()
 
     def _udp_readable(self, port: Datagrams) -> None:

@@ -6,7 +6,7 @@ happen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +48,7 @@ class Drop(StrEnum):
     NO_ENDPOINT = "peer has no endpoint"
     QUEUE_FULL = "queue of staged packets full"
     GAVE_UP = "no handshake in time"
+    DOWN = "interface went down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,13 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The packets go nowhere."""
+    """The packets go nowhere.
+
+    ``rows`` are those that now hold an ICMP error for their sender: write them into the TUN.
+    """
 
     reason: Drop
+    rows: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

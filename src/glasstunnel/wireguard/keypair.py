@@ -18,10 +18,11 @@ class Keypair:
     """
 
     __slots__ = (
+        "_opener",
+        "_receiving",
         "created",
         "initiator",
         "local_index",
-        "opener",
         "remote_index",
         "sealer",
         "sending_counter",
@@ -38,7 +39,8 @@ class Keypair:
         created: float,
     ) -> None:
         self.sealer = ChaCha20Poly1305(sending)
-        self.opener = ChaCha20Poly1305(receiving)
+        self._receiving = receiving
+        self._opener: ChaCha20Poly1305 | None = ChaCha20Poly1305(receiving)
         self.local_index = local_index
         """The index that the other side writes into what it sends us."""
         self.remote_index = remote_index
@@ -49,6 +51,18 @@ class Keypair:
         self.sending_counter = 0
         """Counter of the next packet to be sealed."""
         self.window = ReplayWindow()
+
+    @property
+    def opener(self) -> ChaCha20Poly1305:
+        """The cipher that opens."""
+        return self._opener or ChaCha20Poly1305(self._receiving)
+
+    def retire(self) -> None:
+        """From now on this keypair seals no more, and opens only stragglers: its ciphers, 2 kB of OpenSSL's
+        each, are given back.
+        """
+        del self.sealer
+        self._opener = None
 
     def may_seal(self, now: float, packets: int, limits: Parameters) -> bool:
         """Whether so many more packets may be sealed at this age and with these counters (WP §6.2)."""
@@ -100,7 +114,7 @@ class Keypairs:
         """
         before = self._all()
         if new.initiator:
-            self.previous = self.next or self.current
+            self._set_previous(self.next or self.current)
             self.current, self.next = new, None
         else:
             self.previous, self.next = None, new
@@ -114,7 +128,8 @@ class Keypairs:
         if keypair is not self.next:
             return None
         dropped = [self.previous] if self.previous else []
-        self.previous, self.current, self.next = self.current, keypair, None
+        self._set_previous(self.current)
+        self.current, self.next = keypair, None
         return dropped
 
     def clear(self) -> list[Keypair]:
@@ -122,6 +137,11 @@ class Keypairs:
         dropped = self._all()
         self.previous = self.current = self.next = None
         return dropped
+
+    def _set_previous(self, keypair: Keypair | None) -> None:
+        self.previous = keypair
+        if keypair:
+            keypair.retire()
 
     def _all(self) -> list[Keypair]:
         return [keypair for keypair in (self.previous, self.current, self.next) if keypair]

@@ -1,23 +1,21 @@
 """The state machine of one peer: handshakes, keypairs, staged packets, timers.
 
 Rule: everything that happens to a peer passes through one method here, which changes its state, tells the
-timers and returns the events. When a timer expires is in :mod:`~glasstunnel.wireguard.timers`; what it does
-is at the end of this module. Section: WP §6; kernel send.c, receive.c, timers.c.
+timers and returns the events. When a timer expires is in :mod:`~glasstunnel.wireguard.timers`, what it does
+in :mod:`~glasstunnel.wireguard.expiry`. Section: WP §6; kernel send.c, receive.c.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections import Counter, deque
+from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from glasstunnel.ip.packet import ecn
-from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard import expiry
 from glasstunnel.wireguard.cookie import add_macs, mac1_key
 from glasstunnel.wireguard.crypto import TIMESTAMP_GRAIN, TIMESTAMP_SIZE, tai64n
-from glasstunnel.wireguard.ecn import encapsulate
-from glasstunnel.wireguard.events import Drop, Event, GaveUp, KeysReady, Path, Send
+from glasstunnel.wireguard.events import Drop, Event, KeysReady, Path, Send
 from glasstunnel.wireguard.handshake import (
     HandshakeError,
     InitiatorHandshake,
@@ -26,9 +24,9 @@ from glasstunnel.wireguard.handshake import (
     TransportKeys,
 )
 from glasstunnel.wireguard.keypair import Keypair, Keypairs
-from glasstunnel.wireguard.messages import INITIATION_SIZE, RESPONSE_SIZE, Response
+from glasstunnel.wireguard.messages import INITIATION_SIZE, KEEPALIVE_SIZE, RESPONSE_SIZE, Response
+from glasstunnel.wireguard.staging import StagedPackets
 from glasstunnel.wireguard.timers import Occasion, Timers
-from glasstunnel.wireguard.transport import seal_rows
 
 if TYPE_CHECKING:
     from glasstunnel.wireguard.device import Device
@@ -75,11 +73,12 @@ class Peer:
         self.wake_at = inf
         """Kept by the device's schedule."""
         self._mac1_key = mac1_key(public_key)
-        self._staged: deque[bytes] = deque()
-        self._staged_mtu = 0
+        self.staged = StagedPackets(device.parameters.max_staged_packets)
+        """What waits for a session."""
         self._initiation: tuple[int, InitiatorHandshake] | None = None  # the index we gave it, and its state
         self._wants_initiation = False
-        self._attempts = 0
+        self.attempts = 0
+        """Repetitions of the initiation since somebody wanted a session."""
         self._asked_in_last_minute = False
         self._last_sent_handshake = -inf
         self._last_consumed_initiation = -inf
@@ -100,13 +99,20 @@ class Peer:
         return self.timers.persistent_keepalive
 
     def set_persistent_keepalive(self, now: float, interval: int) -> list[Event]:
-        """Change the interval; switched on, it begins with a keepalive at once.
+        """Change the interval; switched on while the interface is up, it begins with a keepalive at once.
 
         Raises:
             ValueError: if the interval is not 0 to 65535 seconds.
         """
         before, self.timers.persistent_keepalive = self.persistent_keepalive, _checked_keepalive(interval)
-        return self.send_keepalive(now) if interval and not before else []
+        return self.send_keepalive(now) if interval and not before and self._device.is_up else []
+
+    def set_endpoint(self, now: float, endpoint: Path) -> list[Event]:
+        """Tell where the peer is; if the interface is up, what waited for that begins at once."""
+        unknown, self.endpoint = self.endpoint is None, endpoint
+        if not self._device.is_up:
+            return []
+        return self.send_keepalive(now) if unknown and self.persistent_keepalive else self.flush(now)
 
     # Sending
 
@@ -118,66 +124,64 @@ class Peer:
     def sealed(self, now: float, keypair: Keypair, size: int, has_data: bool) -> None:
         """Datagrams of ``size`` bytes altogether have been sealed and are about to be sent."""
         self.tx_bytes += size
-        self._on(_SENT_DATA if has_data else Occasion.SENT, now)
+        self.on(_SENT_DATA if has_data else Occasion.SENT, now)
         if keypair.wants_rekey_after_sending(now, self._device.parameters):
             self.want_initiation(now)
 
     def stage(self, packet: bytes, mtu: int) -> None:
-        """Keep a packet until there is a session; the oldest gives way when there are too many."""
-        full = len(self._staged) >= self._device.parameters.max_staged_packets
-        if full and self._staged.popleft():  # an empty one is a keepalive, and no loss
-            self._drop(Drop.QUEUE_FULL)
-        self._staged.append(packet)
-        self._staged_mtu = mtu
+        """Keep a packet, not to be padded past ``mtu`` bytes, until there is a session."""
+        if self.staged.add(packet, mtu):
+            self.drop(Drop.QUEUE_FULL)
+
+    def drop_staged(self, reason: Drop) -> None:
+        """Drop the packets that wait."""
+        if lost := self.staged.clear():
+            self.drop(reason, lost)
 
     def flush(self, now: float) -> list[Event]:
         """Send what is staged, or ask for a session to send it with."""
-        if not self._staged or self.endpoint is None:
+        if not self.staged or self.endpoint is None:
             return []
-        keypair = self.sendable(now, len(self._staged))
+        keypair = self.sendable(now, len(self.staged))
         if keypair is None:
             self.want_initiation(now)
             return []
-        packets, self._staged = self._staged, deque()
-        burst = Burst(len(packets), max(map(len, packets)))
-        for packet in packets:
-            burst.add_packet(packet)
-        size = seal_rows(keypair, burst, self._staged_mtu)
-        self.sealed(now, keypair, size, has_data=any(packets))
-        return [
-            Send(self, bytes(datagram), self.endpoint, encapsulate(ecn(packet)) if packet else 0)
-            for packet, datagram in zip(packets, burst.datagrams(), strict=True)
-        ]
+        sealed = self.staged.seal(keypair)
+        sizes = [len(data) for data, _ in sealed]
+        self.sealed(now, keypair, sum(sizes), has_data=max(sizes) > KEEPALIVE_SIZE)
+        return [Send(self, data, self.endpoint, tos) for data, tos in sealed]
 
     def send_keepalive(self, now: float) -> list[Event]:
         """Send an empty packet, unless there are real ones to send."""
         if self.endpoint is None:
             return []
-        if not self._staged:
-            self.stage(b"", 0)
+        if not self.staged:
+            self.staged.add(b"", 0)
         return self.flush(now)
 
     # Handshake, as initiator
 
     def want_initiation(self, now: float) -> None:
         """Ask for a new session at the next tick; unlike a repetition this counts attempts anew."""
-        self._attempts = 0
-        if not self._wants_initiation and self._may_initiate(now):
+        self.attempts = 0
+        if not self._wants_initiation and self.may_initiate(now):
             self._wants_initiation = True
             self._device.schedule.wake(self, now)
 
-    def initiate_at_next_tick(self) -> None:
-        """Ask for a new session whatever was before: there is a new private key."""
-        self._wants_initiation = True
-        self._device.schedule.wake(self, -inf)
+    def resume(self) -> None:
+        """The peer or our key is new: if there is something to say, ask for a session at the next tick."""
+        if self.staged or self.persistent_keepalive:
+            self._wants_initiation = True
+            self._device.schedule.wake(self, -inf)
 
-    def _may_initiate(self, now: float) -> bool:
+    def may_initiate(self, now: float) -> bool:
+        """Whether the last handshake message to this peer is five seconds old."""
         return now - self._last_sent_handshake >= self._device.parameters.rekey_timeout
 
-    def _initiate(self, now: float, wall: int, rng: Rng) -> list[Event]:
+    def initiate(self, now: float, wall: int, rng: Rng) -> list[Event]:
         """Send an initiation, at most one in five seconds."""
         device = self._device
-        if device.static is None or self.endpoint is None or not self._may_initiate(now):
+        if device.static is None or self.endpoint is None or not self.may_initiate(now):
             return []
         self._last_sent_handshake = now
         handshake = InitiatorHandshake(device.static, self.public_key, rng)
@@ -188,29 +192,29 @@ class Peer:
         try:
             initiation = handshake.create_initiation(index, tai64n(self._sent_wall))
         except HandshakeError:
-            self._drop(Drop.BAD_HANDSHAKE)
+            self.drop(Drop.BAD_HANDSHAKE)
             return []
         self._forget_initiation()
         self._initiation = index, handshake
         device.indices[index] = self, None
         self._draw_jitter(rng)
-        self._on(_SENT_INITIATION, now)
+        self.on(_SENT_INITIATION, now)
         return [self._send_handshake(initiation.build())]
 
     def consume_response(self, now: float, response: Response, path: Path) -> list[Event]:
         """Finish the handshake we began: the new session is used at once, if only for a keepalive."""
         if self._initiation is None or self._initiation[0] != response.receiver:
-            return self._drop(Drop.BAD_HANDSHAKE)
+            return self.drop(Drop.BAD_HANDSHAKE)
         index, handshake = self._initiation
         try:
             keys = handshake.consume_response(response, self.preshared_key)
         except HandshakeError:
-            return self._drop(Drop.BAD_HANDSHAKE)
+            return self.drop(Drop.BAD_HANDSHAKE)
         self._initiation = None
         self.rx_bytes += RESPONSE_SIZE
         self.endpoint = path
         self._begin_session(now, keys, index, initiator=True)
-        self._on(_RECEIVED_RESPONSE, now)
+        self.on(_RECEIVED_RESPONSE, now)
         return [*self._complete(now, initiator=True), *self.send_keepalive(now)]
 
     # Handshake, as responder
@@ -225,9 +229,9 @@ class Peer:
         """
         device = self._device
         if handshake.timestamp <= self._latest_timestamp:
-            return self._drop(Drop.OLD_TIMESTAMP)
+            return self.drop(Drop.OLD_TIMESTAMP)
         if now - self._last_consumed_initiation < 1 / device.parameters.initiations_per_second:
-            return self._drop(Drop.FLOOD)
+            return self.drop(Drop.FLOOD)
         index = device.new_index(rng)
         response, keys = handshake.create_response(index, self.preshared_key)
         self._draw_jitter(rng)
@@ -236,7 +240,7 @@ class Peer:
         self.rx_bytes += INITIATION_SIZE
         self.endpoint = path
         self._begin_session(now, keys, index, initiator=False)
-        self._on(_SENT_RESPONSE, now)
+        self.on(_SENT_RESPONSE, now)
         return [self._send_handshake(response.build())]
 
     # Both roles
@@ -244,14 +248,14 @@ class Peer:
     def received(self, now: float, keypair: Keypair, path: Path, packets: int) -> list[Event]:
         """Authentic transport data with so many packets arrived: roam, confirm the session, keep it fresh."""
         self.endpoint = path
-        self._on(_RECEIVED_DATA if packets else Occasion.RECEIVED, now)
+        self.on(_RECEIVED_DATA if packets else Occasion.RECEIVED, now)
         if packets > 1:
             self.timers.need_another_keepalive = True  # as if they had come one by one
         events: list[Event] = []
         dropped = self.keypairs.confirm(keypair)
         if dropped is not None:
             self._release(dropped)
-            self._on(Occasion.COMPLETED, now)
+            self.on(Occasion.COMPLETED, now)
             events = [*self._complete(now, initiator=False), *self.flush(now)]
         current = self.keypairs.current
         if (
@@ -267,26 +271,35 @@ class Peer:
         """Do what is due: expired timers first, then an initiation that was asked for."""
         events: list[Event] = []
         for rule in self.timers.expired(now):
-            events += getattr(self, rule.action)(now, wall, rng)
+            events += getattr(expiry, rule.action)(self, now, wall, rng)
         if self._wants_initiation:
             self._wants_initiation = False
-            events += self._initiate(now, wall, rng)
+            events += self.initiate(now, wall, rng)
         self._device.schedule.wake(self, min(self.timers.due))
         return events
 
     def clear(self) -> None:
-        """Forget sessions and handshakes under way; what they could have opened can never be opened again."""
-        self._release(self.keypairs.clear())
-        self._forget_initiation()
+        """Forget sessions, handshakes under way and timers."""
+        self.forget_sessions()
         self.timers.clear()
         self.wake_at = inf
         self._wants_initiation = False
         self._last_sent_handshake = -inf
 
+    def forget_sessions(self) -> None:
+        """Forget sessions and handshakes under way; what they could have opened can never be opened again."""
+        self._release(self.keypairs.clear())
+        self._forget_initiation()
+
+    def stop(self) -> None:
+        """The interface is down: as :meth:`clear`, and packets that wait are dropped."""
+        self.clear()
+        self.drop_staged(Drop.DOWN)
+
     def retire(self) -> None:
         """The device has removed this peer: whoever still holds it can bring nothing about any more."""
         self.clear()
-        self._staged.clear()
+        self.staged.clear()
         self.endpoint = None
 
     def _draw_jitter(self, rng: Rng) -> None:
@@ -298,7 +311,7 @@ class Peer:
         self._release(self.keypairs.add(keypair))
 
     def _complete(self, now: float, initiator: bool) -> list[Event]:
-        self._attempts = 0
+        self.attempts = 0
         self._asked_in_last_minute = False
         self.last_handshake = now
         return [KeysReady(self, initiator)]
@@ -317,59 +330,21 @@ class Peer:
             del self._device.indices[self._initiation[0]]
             self._initiation = None
 
-    def _forget_source(self) -> None:
+    def forget_source(self) -> None:
         """Let the system choose our address anew, in case the old one is why nobody answers."""
         if self.endpoint:
             self.endpoint = Path(self.endpoint.remote)
 
-    def _drop(self, reason: Drop, packets: int = 1) -> list[Event]:
+    def drop(self, reason: Drop, packets: int = 1) -> list[Event]:
+        """Count something that is dropped; no events come of it."""
         self.drops[reason] += packets
         self._device.drops[reason] += packets
         return []
 
-    def _on(self, occasion: Occasion, now: float) -> None:
+    def on(self, occasion: Occasion, now: float) -> None:
+        """Tell the timers what has happened."""
         self.timers.on(occasion, now)
         self._device.schedule.wake(self, min(self.timers.due))
-
-    # What the timers do: the column ``action`` of the table
-
-    def retransmit_handshake(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Repeat the initiation, or give the peer up when it has been repeated often enough."""
-        if self._attempts > self._device.parameters.max_retries:
-            self._drop(Drop.GAVE_UP, sum(map(bool, self._staged)))
-            self._staged.clear()
-            self._on(Occasion.GAVE_UP, now)
-            return [GaveUp(self)]
-        if not self._may_initiate(now):  # we have answered an initiation of the peer's meanwhile
-            self._on(Occasion.INITIATED, now)
-            return []
-        self._attempts += 1
-        self._forget_source()
-        return self._initiate(now, wall, rng)
-
-    def send_passive_keepalive(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Tell the peer that its data arrived, since nothing else has told it."""
-        events = self.send_keepalive(now)
-        if self.timers.need_another_keepalive:
-            self.timers.need_another_keepalive = False
-            self._on(Occasion.RECEIVED_DATA, now)
-        return events
-
-    def start_new_handshake(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Data went out and nothing came back: the session may be dead."""
-        self._forget_source()
-        self._attempts = 0
-        return self._initiate(now, wall, rng)
-
-    def zero_key_material(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Erase what could still open recorded traffic."""
-        self._release(self.keypairs.clear())
-        self._forget_initiation()
-        return []
-
-    def send_persistent_keepalive(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Keep a NAT's mapping alive."""
-        return self.send_keepalive(now) if self.persistent_keepalive else []
 
 
 def _checked_keepalive(interval: int) -> int:

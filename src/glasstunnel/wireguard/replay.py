@@ -2,7 +2,11 @@
 
 Rule: ask it only about a packet that has been authenticated; a forged counter must never move it.
 Section: RFC 6479 (a ring of words: sliding forward clears whole words and never shifts bits); WP §5.4.6.
+
+The ring grows with what it has seen, up to 1 kB: ten thousand peers that only keep alive need one word each.
 """
+
+from array import array
 
 WORD_BITS = 64
 WORDS = 128
@@ -20,7 +24,7 @@ class ReplayWindow:
     def __init__(self) -> None:
         self.greatest = -1
         """Greatest counter accepted so far, -1 before the first."""
-        self._words = [0] * WORDS
+        self._words = array("Q")  # word i of the ring, as far as the window has come
 
     def accept(self, counter: int) -> bool:
         """True, once, for a counter that is new and not too old: at most 8128 behind the greatest."""
@@ -39,7 +43,11 @@ class ReplayWindow:
 
     def _slide(self, counter: int) -> None:
         """Make ``counter`` the greatest: clear the words that the window enters."""
-        current = self.greatest >> 6
+        words, current = self._words, self.greatest >> 6
         for step in range(1, min((counter >> 6) - current, WORDS) + 1):
-            self._words[(current + step) & (WORDS - 1)] = 0
+            place = (current + step) & (WORDS - 1)
+            if place < len(words):
+                words[place] = 0
+            else:
+                words.append(0)  # the words are entered in order, so this one is next
         self.greatest = counter

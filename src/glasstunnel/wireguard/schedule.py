@@ -2,7 +2,8 @@
 
 Rule: the data path only ever moves a peer's time forward cheaply; a heap entry that is no longer true is
 recognised and skipped when its time comes. So ten thousand idle peers cost nothing but their place in the
-heap.
+heap. Whoever asks who is due gets a bounded number at a time: between two portions the host serves its
+sockets.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from glasstunnel.wireguard.peer import Peer
+
+
+PORTION: Final = 64
+"""Peers that are due at once, at the most; a handshake of each takes about 10 ms together."""
 
 
 class Schedule:
@@ -40,9 +45,11 @@ class Schedule:
             heappush(self._heap, (at, next(self._order), peer))
 
     def due(self, now: float) -> list[Peer]:
-        """Take out the peers whose time has come; each will be woken again only if it asks to be."""
-        peers = []
-        while self.deadline <= now and self._heap:
+        """Take out peers whose time has come, at most :data:`PORTION`, the most overdue first; each will be
+        woken again only if it asks to be.
+        """
+        peers: list[Peer] = []
+        while len(peers) < PORTION and self.deadline <= now and self._heap:
             _, _, peer = heappop(self._heap)
             peer.wake_at = inf
             peers.append(peer)

@@ -1,8 +1,8 @@
 """The timers of a peer as one table: what starts each, what cancels it, how long it runs.
 
 Rule: whoever wants to know when something happens reads :data:`TABLE`; the code below only carries it out.
-What a timer does when it expires is the method of :class:`~glasstunnel.wireguard.peer.Peer` named in the
-table. Section: WP §6.2 to §6.5; kernel timers.c.
+What a timer does when it expires is the function of :mod:`~glasstunnel.wireguard.expiry` named in the table.
+Section: WP §6.2 to §6.5; kernel timers.c.
 """
 
 from collections.abc import Callable
@@ -50,8 +50,8 @@ class Rule:
     """One line of the table.
 
     ``starts`` sets the timer to run for ``duration`` (seconds); with ``waits`` it does so only if the timer
-    is not running. ``cancels`` stops it. Where both apply, it starts. ``action`` is the method of the peer
-    that is called when it expires.
+    is not running. ``cancels`` stops it. Where both apply, it starts. ``action`` is the function that is
+    called when it expires.
     """
 
     timer: Timer
