@@ -65,7 +65,7 @@ class Tunnel:
 
     def start(self) -> None:
         """The interface is up: speak to the peers that have a persistent keepalive."""
-        self._perform(self.device.start(now()))
+        self._perform(self.device.up(now()))
         self._settle()
 
     def close(self) -> None:

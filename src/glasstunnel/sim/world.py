@@ -71,10 +71,13 @@ class World:
     def add(
         self, name: str, address: Address, private_key: bytes | None = None, rng: Rng | None = None
     ) -> Node:
-        """A new node. Its private key and its randomness follow from the seed and its name, unless given."""
+        """A new node, its interface up. Its private key and its randomness follow from the seed and its name,
+        unless given.
+        """
         rng = rng or Randomness(f"{self.seed}/{name}")
         node = Node(name, address, Device(private_key or rng(32), parameters=self.parameters), rng)
         self.nodes[address] = node
+        node.device.up(self.now)
         return node
 
     def move(self, node: Node, address: Address) -> None:
@@ -95,8 +98,12 @@ class World:
 
     def start(self, node: Node) -> None:
         """Bring a node's interface up."""
-        self._carry_out(node, node.device.start(self.now))
+        self._carry_out(node, node.device.up(self.now))
         self._tick(node)
+
+    def stop(self, node: Node) -> None:
+        """Take a node's interface down: its sessions end, and nothing arrives until it starts again."""
+        node.device.down()
 
     def advance(self, seconds: float) -> None:
         """Let this much time pass and everything happen that happens in it."""
@@ -115,7 +122,7 @@ class World:
 
     def _deliver(self, datagram: Datagram) -> None:
         node = self.nodes.get(datagram.destination)
-        if node is None:
+        if node is None or not node.device.is_up:
             return
         path = Path(datagram.source)
         if datagram.data[:4] == bytes((MessageType.TRANSPORT_DATA, 0, 0, 0)) and len(datagram.data) >= 8:

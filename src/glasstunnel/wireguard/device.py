@@ -1,7 +1,7 @@
 """The device: our identity, the peers, the receiver indices and the path of bursts.
 
 Rule: whatever goes in or out passes through five functions, ``seal`` and ``open`` for bursts of transport
-data, ``receive`` for handshake messages, ``start`` and ``tick`` for time. Whoever calls them does what the
+data, ``receive`` for handshake messages, ``up`` and ``tick`` for time. Whoever calls them does what the
 result says. Section: WP §2 (cryptokey routing), §5.4 (messages).
 """
 
@@ -58,7 +58,8 @@ class Device:
         self.private_key: bytes | None = None
         self.static: KeyPair | None = None
         self._mac1_key = b""
-        self._started = False
+        self.is_up = False
+        """Whether the interface is up: only then does the device speak before it is spoken to."""
         self.set_private_key(private_key)
 
     # Configuration
@@ -71,8 +72,8 @@ class Device:
     def set_private_key(self, private_key: bytes | None) -> None:
         """Become somebody else: sessions end, and a peer that we have become is removed, as the kernel does.
 
-        The key that we have already changes nothing. Peers with a persistent keepalive are spoken to at the
-        next tick, if the interface is up.
+        The key that we have already changes nothing. If the interface is up, peers with a persistent
+        keepalive and those for whom packets wait are spoken to at the next tick.
 
         Raises:
             ValueError: if the key is not 32 bytes.
@@ -90,8 +91,8 @@ class Device:
             self.remove_peer(self.static.public)
             for peer in self.peers.values():
                 self._precompute(peer)
-                if self._started and peer.persistent_keepalive:
-                    peer.initiate_at_next_tick()
+                if self.is_up:
+                    peer.resume()
 
     def add_peer(
         self,
@@ -102,7 +103,7 @@ class Device:
         allowed_ips: Iterable[tuple[bytes, int]] = (),
         persistent_keepalive: int = 0,
     ) -> Peer:
-        """Add a peer.
+        """Add a peer; with a persistent keepalive it is spoken to at the next tick, if the interface is up.
 
         Args:
             public_key: its static public key, 32 bytes.
@@ -129,6 +130,8 @@ class Device:
             self.allowed_ips.insert(address, length, peer)
         self.peers[public_key] = peer
         self._precompute(peer)
+        if self.is_up and persistent_keepalive:
+            peer.resume()
         return peer
 
     def remove_peer(self, public_key: bytes) -> None:
@@ -155,15 +158,25 @@ class Device:
 
     # Time
 
-    def start(self, now: float) -> list[Event]:
-        """The interface is up: peers with a persistent keepalive are spoken to at once."""
-        self._started = True
+    def up(self, now: float) -> list[Event]:
+        """The interface is up: peers with a persistent keepalive are spoken to at once (``wg_open``)."""
+        self.is_up = True
         return [
             event
             for peer in self.peers.values()
             if peer.persistent_keepalive
             for event in peer.send_keepalive(now)
         ]
+
+    def down(self) -> None:
+        """The interface is down: sessions, handshakes and timers end, and packets that wait are dropped.
+
+        Configuration stays, endpoints with it. Whoever calls this reads no datagrams until :meth:`up`: the
+        kernel closes its sockets meanwhile (``wg_stop``).
+        """
+        self.is_up = False
+        for peer in self.peers.values():
+            peer.stop()
 
     @property
     def deadline(self) -> float:

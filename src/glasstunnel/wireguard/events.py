@@ -48,6 +48,7 @@ class Drop(StrEnum):
     NO_ENDPOINT = "peer has no endpoint"
     QUEUE_FULL = "queue of staged packets full"
     GAVE_UP = "no handshake in time"
+    DOWN = "interface went down"
 
 
 @dataclass(frozen=True, slots=True)

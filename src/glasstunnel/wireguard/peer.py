@@ -100,13 +100,20 @@ class Peer:
         return self.timers.persistent_keepalive
 
     def set_persistent_keepalive(self, now: float, interval: int) -> list[Event]:
-        """Change the interval; switched on, it begins with a keepalive at once.
+        """Change the interval; switched on while the interface is up, it begins with a keepalive at once.
 
         Raises:
             ValueError: if the interval is not 0 to 65535 seconds.
         """
         before, self.timers.persistent_keepalive = self.persistent_keepalive, _checked_keepalive(interval)
-        return self.send_keepalive(now) if interval and not before else []
+        return self.send_keepalive(now) if interval and not before and self._device.is_up else []
+
+    def set_endpoint(self, now: float, endpoint: Path) -> list[Event]:
+        """Tell where the peer is; if the interface is up, what waited for that begins at once."""
+        unknown, self.endpoint = self.endpoint is None, endpoint
+        if not self._device.is_up:
+            return []
+        return self.send_keepalive(now) if unknown and self.persistent_keepalive else self.flush(now)
 
     # Sending
 
@@ -166,10 +173,11 @@ class Peer:
             self._wants_initiation = True
             self._device.schedule.wake(self, now)
 
-    def initiate_at_next_tick(self) -> None:
-        """Ask for a new session whatever was before: there is a new private key."""
-        self._wants_initiation = True
-        self._device.schedule.wake(self, -inf)
+    def resume(self) -> None:
+        """The peer or our key is new: if there is something to say, ask for a session at the next tick."""
+        if self._staged or self.persistent_keepalive:
+            self._wants_initiation = True
+            self._device.schedule.wake(self, -inf)
 
     def _may_initiate(self, now: float) -> bool:
         return now - self._last_sent_handshake >= self._device.parameters.rekey_timeout
@@ -283,11 +291,23 @@ class Peer:
         self._wants_initiation = False
         self._last_sent_handshake = -inf
 
+    def stop(self) -> None:
+        """The interface is down: as :meth:`clear`, and packets that wait are dropped."""
+        self.clear()
+        self._drop_staged(Drop.DOWN)
+
     def retire(self) -> None:
         """The device has removed this peer: whoever still holds it can bring nothing about any more."""
         self.clear()
         self._staged.clear()
         self.endpoint = None
+
+    def _drop_staged(self, reason: Drop) -> None:
+        """Drop what waits; an empty packet is a keepalive, and no loss."""
+        packets = sum(map(bool, self._staged))
+        self._staged.clear()
+        if packets:
+            self._drop(reason, packets)
 
     def _draw_jitter(self, rng: Rng) -> None:
         self.timers.jitter = self._device.parameters.rekey_jitter * int.from_bytes(rng(4)) / 2**32
@@ -336,8 +356,7 @@ class Peer:
     def retransmit_handshake(self, now: float, wall: int, rng: Rng) -> list[Event]:
         """Repeat the initiation, or give the peer up when it has been repeated often enough."""
         if self._attempts > self._device.parameters.max_retries:
-            self._drop(Drop.GAVE_UP, sum(map(bool, self._staged)))
-            self._staged.clear()
+            self._drop_staged(Drop.GAVE_UP)
             self._on(Occasion.GAVE_UP, now)
             return [GaveUp(self)]
         if not self._may_initiate(now):  # we have answered an initiation of the peer's meanwhile
