@@ -60,12 +60,36 @@ class Tunnel:
         self._timer = Timer(loop, self._settle)
         device.listen_port = udp.port
         loop.watch(tun.fd, self._tun_readable)
-        for port in self._path.datagrams:
-            loop.watch(port.fd, partial(self._udp_readable, port))
+        self._watch_datagrams()
 
     def start(self) -> None:
         """The interface is up: speak to the peers that have a persistent keepalive."""
-        self._perform(self.device.up(now()))
+        self.perform(self.device.up(now()))
+
+    def bind(self, port: int | None, fwmark: int | None) -> None:
+        """Move to another UDP port, 0 for any that is free, and mark what is sent, 0 for no mark; None leaves
+        either as it is.
+
+        Raises:
+            HostError: if the port is in use or something is not permitted; then all is as before.
+        """
+        if port is not None and port != self.udp.port:
+            for one in self._path.datagrams:
+                self._loop.unwatch(one.fd)
+            try:
+                self.udp.rebind(port, self.device.fwmark if fwmark is None else fwmark)
+                self._path.renew()
+            finally:
+                self._watch_datagrams()
+        elif fwmark is not None:
+            self.udp.set_fwmark(fwmark)
+        self.device.listen_port = self.udp.port
+        if fwmark is not None:
+            self.device.fwmark = fwmark
+
+    def perform(self, events: Iterable[Event]) -> None:
+        """Do what the core says, from outside of the data path, and what is due."""
+        self._perform(events)
         self._settle()
 
     def close(self) -> None:
@@ -83,6 +107,10 @@ class Tunnel:
     def errors(self) -> Counter[str]:
         """Packets and datagrams lost at the kernel's edge, by reason; the core counts its own drops."""
         return self._path.errors
+
+    def _watch_datagrams(self) -> None:
+        for port in self._path.datagrams:
+            self._loop.watch(port.fd, partial(self._udp_readable, port))
 
     def _tun_readable(self) -> None:
         device, observer, path, port = self.device, self.observer, self._path, self._path.packets
