@@ -17,6 +17,7 @@ from glasstunnel.wireguard.events import Event, Path, Refused, Sealed, Send, Sta
 from glasstunnel.wireguard.handshake import Rng
 from glasstunnel.wireguard.messages import MessageType
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
+from glasstunnel.wireguard.peer import Peer
 
 MTU = 1420
 _BEGINNING = 1_700_000_000 * 10**9  # wall clock at time 0, nanoseconds since 1970
@@ -41,6 +42,8 @@ class Node:
     """Every datagram that left the node."""
     wall_offset: int = 0
     """Nanoseconds by which this node's wall clock is wrong."""
+    wakes_at: float = -inf
+    """Time of the world until which this node sleeps."""
 
     def sent_of(self, kind: MessageType) -> list[Datagram]:
         """The datagrams of one type that left the node."""
@@ -89,14 +92,25 @@ class World:
         result = node.device.seal(self.now, self._burst, destination(packets[0]), MTU, ecn=ecn(packets[0]))
         if isinstance(result, Sealed):
             for datagram in self._burst.datagrams():
-                self._emit(node, bytes(datagram), result.path, result.tos)
+                self._emit(node, result.peer, bytes(datagram), result.path, result.tos)
         self._tick(node)
         return result
 
     def start(self, node: Node) -> None:
         """Bring a node's interface up."""
-        self._carry_out(node, node.device.start(self.now))
+        self.carry_out(node, node.device.start(self.now))
         self._tick(node)
+
+    def restart(self, node: Node) -> None:
+        """The node's process starts again: the key stays, peers and all state are gone."""
+        node.device = Device(node.device.private_key, parameters=self.parameters)
+
+    def sleep(self, node: Node, seconds: float) -> None:
+        """Close the laptop's lid: what arrives meanwhile is lost, and on waking everything is due at once.
+
+        The clock of the timers counts sleep, so between two ticks of this node it jumps ahead.
+        """
+        node.wakes_at = self.now + seconds
 
     def advance(self, seconds: float) -> None:
         """Let this much time pass and everything happen that happens in it."""
@@ -109,22 +123,29 @@ class World:
                 self._tick(node)
         self.now = end
 
+    def carry_out(self, node: Node, events: list[Event]) -> None:
+        """Do what a node's device wants done: send its datagrams, write down the rest."""
+        for event in events:
+            node.history.append((self.now, event))
+            if isinstance(event, Send):
+                self._emit(node, event.peer, event.data, event.path, event.tos)
+
     def _next_moment(self) -> float:
-        deadlines = (node.device.deadline for node in self.nodes.values())
+        deadlines = (max(node.device.deadline, node.wakes_at) for node in self.nodes.values())
         return min(self.network.next_arrival, min(deadlines, default=inf))
 
     def _deliver(self, datagram: Datagram) -> None:
         node = self.nodes.get(datagram.destination)
-        if node is None:
+        if node is None or self.now < node.wakes_at:
             return
         path = Path(datagram.source)
         if datagram.data[:4] == bytes((MessageType.TRANSPORT_DATA, 0, 0, 0)) and len(datagram.data) >= 8:
             self._fill([datagram.data], wire=True)
             opened = node.device.open(self.now, self._burst, path, ecn=datagram.tos & 3)
             node.inbox += [bytes(packet) for packet in self._burst.packets(opened.rows)]
-            self._carry_out(node, opened.events)
+            self.carry_out(node, opened.events)
         else:
-            self._carry_out(
+            self.carry_out(
                 node, node.device.receive(self.now, self.wall(node), node.rng, datagram.data, path)
             )
 
@@ -134,16 +155,10 @@ class World:
             (self._burst.add_datagram if wire else self._burst.add_packet)(item)
 
     def _tick(self, node: Node) -> None:
-        if node.device.deadline <= self.now:
-            self._carry_out(node, node.device.tick(self.now, self.wall(node), node.rng))
+        if max(node.device.deadline, node.wakes_at) <= self.now:
+            self.carry_out(node, node.device.tick(self.now, self.wall(node), node.rng))
 
-    def _carry_out(self, node: Node, events: list[Event]) -> None:
-        for event in events:
-            node.history.append((self.now, event))
-            if isinstance(event, Send):
-                self._emit(node, event.data, event.path, event.tos)
-
-    def _emit(self, node: Node, data: bytes, path: Path, tos: int) -> None:
+    def _emit(self, node: Node, peer: Peer, data: bytes, path: Path, tos: int) -> None:
         datagram = Datagram(self.now, node.address, path.remote, data, tos)
         node.sent.append(datagram)
         self.network.send(datagram)
