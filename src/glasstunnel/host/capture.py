@@ -83,6 +83,7 @@ class Capture(Observer):
     def event(self, now: float, event: Event) -> None:
         """Write the keys of a handshake whose message comes next."""
         if isinstance(event, KeyLog):
+            self._identity = event.static_private
             self._keys(key_lines(event))
 
     def close(self) -> None:
