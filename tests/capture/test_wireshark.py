@@ -4,6 +4,7 @@ Two devices in the simulator, so everything is the same each time, to the byte.
 """
 
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path as File
 
 import pytest
@@ -14,7 +15,9 @@ from glasstunnel.ip import icmp, ipv4, ipv6
 from glasstunnel.ip.address import parse_address
 from glasstunnel.sim import Delay, Node, World
 from glasstunnel.wireguard.events import KeyLog, Path
+from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from tests.capture.wireshark import (
+    COOKIE_REPLY,
     DATA,
     INITIATION,
     RESPONSE,
@@ -34,8 +37,15 @@ PSK = bytes(range(32))
 class Recording:
     """Two devices, what they said, and the keys of one of them."""
 
-    def __init__(self, logger: str, psk: bytes = bytes(32), inner: int = 4, outer: int = 4) -> None:
-        self.world = World("wireshark", [Delay(0.02)])
+    def __init__(
+        self,
+        logger: str,
+        psk: bytes = bytes(32),
+        inner: int = 4,
+        outer: int = 4,
+        parameters: Parameters = PARAMETERS,
+    ) -> None:
+        self.world = World("wireshark", [Delay(0.02)], parameters)
         self.inner = [parse_address(address) for address in INNER[inner]]
         self.nodes = [
             self.world.add(name, (address, PORT))
@@ -135,6 +145,21 @@ def test_wireshark_agrees_on_mac1_on_the_static_key_and_on_dscp(tmp_path: File) 
     left, right = (b64encode(node.device.public_key or b"").decode() for node in recording.nodes)
     for row in of_type(dissect(capture, PORT), INITIATION):
         assert (row["wg.receiver_pubkey"], row["wg.static"], row["ip.dsfield.dscp"]) == (right, left, "34")
+
+
+def test_a_cookie_reply_and_the_mac2_that_follows_are_well_formed_too(tmp_path: File) -> None:
+    """Devices whose queue is so short that one message is a load: the second initiation gets in."""
+    recording = Recording("right", PSK, parameters=replace(PARAMETERS, max_queued_handshakes=8))
+    recording.ping(0, 0)
+    recording.world.advance(10)
+    capture = tmp_path / "tunnel.pcapng"
+    capture.write_bytes(recording.capture(with_secrets=True))
+    rows = dissect(capture, PORT)
+    assert_nothing_is_wrong(rows)
+    assert [row["wg.type"] for row in rows][:3] == [INITIATION, COOKIE_REPLY, INITIATION]
+    first, second, *_ = (row["wg.mac2"] for row in of_type(rows, INITIATION))
+    assert first == "0" * 32 != second
+    assert any("icmp.type" in row for row in rows)
 
 
 @pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])

@@ -20,6 +20,7 @@ FIELDS = (
     "wg.handshake_ok",
     "wg.receiver_pubkey",
     "wg.static",
+    "wg.mac2",
     "wg.counter",
     "wg.keepalive",
     "wg.decryption_error",
