@@ -92,6 +92,27 @@ def test_the_key_log_alone_opens_what_another_program_has_recorded(lab: Lab, tmp
     assert rows[1]["wg.handshake_ok"] == "1"
 
 
+def test_with_a_default_route_the_datagrams_still_come_from_the_cable(lab: Lab, tmp_path: Path) -> None:
+    """What is marked does not go into the tunnel, and so neither does the question where from it is sent."""
+    ours, theirs, far = lab.ours, lab.theirs, "198.51.100.1"
+    with theirs.namespace:
+        run("ip", "address", "add", f"{far}/32", "dev", "eth0")
+    with ours.namespace:
+        run("ip", "route", "add", "default", "via", theirs.outer[4])
+    capture = tmp_path / "tunnel.pcapng"
+    config = lab.config(tmp_path, f"Endpoint = {far}:{theirs.port}")
+    config.write_text(config.read_text().replace(theirs.allowed_ips, "0.0.0.0/0"))
+    with lab.wireguard_go(), ours.namespace:
+        done = glasstunnel("up", "--quiet", "--capture", capture, config)
+        assert done.returncode == 0, done.stderr
+        try:
+            ping(theirs.inner[4])
+        finally:
+            assert glasstunnel("down", config).returncode == 0
+    rows = dissect(capture, ours.port)
+    assert {row["ip.src"] for row in rows if "wg.type" in row} == {ours.outer[4], far}
+
+
 def test_without_the_options_nothing_is_written(lab: Lab, tmp_path: Path) -> None:
     config = lab.config(tmp_path)
     with lab.up(config):

@@ -8,6 +8,7 @@ the kernel would. Keys are asked of the core only where they are to be written. 
 import logging
 import os
 import socket
+import struct
 import time
 from contextlib import suppress
 from pathlib import Path as File
@@ -40,7 +41,6 @@ class Capture(Observer):
         self._device = device
         self._files: dict[File, int] = {}
         self._capture, self._key_log = capture, key_log
-        self._sources: dict[str, str] = {}
         self._identity: bytes | None = None
         try:
             for file in filter(None, (capture, key_log)):
@@ -114,10 +114,8 @@ class Capture(Observer):
 
     def _local(self, path: Path) -> tuple[str, int]:
         """Our address and port on a path; the system chooses the address where the path does not say."""
-        remote = path.remote[0]
-        if not path.local and remote not in self._sources:
-            self._sources[remote] = _source(remote)
-        return path.local or self._sources[remote], self._device.listen_port
+        device = self._device
+        return path.local or _source(path.remote[0], device.fwmark), device.listen_port
 
 
 def key_lines(event: KeyLog) -> str:
@@ -151,10 +149,12 @@ def wrapped(source: tuple[str, int], destination: tuple[str, int], data: bytes, 
     ).build(payload)
 
 
-def _source(remote: str) -> str:
+def _source(remote: str, fwmark: int) -> str:
     """The address from which the system would send to ``remote``; the unspecified one if it cannot."""
     family = socket.AF_INET6 if ":" in remote else socket.AF_INET
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        if fwmark:  # or a default route into the tunnel would be taken for the way
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", fwmark))
         probe.connect((remote, _ANY_PORT))
         return str(probe.getsockname()[0])
     return "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104  # nothing is bound
