@@ -102,6 +102,7 @@ PEERS = (
     Need("nftables", programs=("nft",)),
     Need("netbase", file="/etc/services"),  # names of ports and protocols, for wg and nft
 )
+TSHARK = Need("tshark", programs=("tshark",))
 NAMESPACES = Need("the right to make namespaces", right=may_make_namespaces)
 RIGHTS = (Need("the right to open /dev/net/tun", right=may_open_tun), NAMESPACES)
 MAKE = Need("make", programs=("make",))  # what sphinx-quickstart writes is a Makefile
@@ -194,6 +195,7 @@ TIERS = (
             UNSHARE,
             *PEERS,
             Need("iperf3", programs=("iperf3",)),
+            TSHARK,
             *RIGHTS,
         ),
     ),
@@ -215,7 +217,7 @@ TIERS = (
         "book",
         "the Python blocks and console sessions of the pages",
         (parallel("docs"),),
-        (IP, PING, UNSHARE, MAKE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
+        (IP, PING, UNSHARE, MAKE, *PEERS, TSHARK, Need("curl", programs=("curl",)), *RIGHTS),
     ),
     Tier(
         "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)

@@ -4,7 +4,9 @@ import argparse
 import logging
 import sys
 from contextlib import suppress
+from pathlib import Path
 
+from glasstunnel.host.capture import Capture
 from glasstunnel.host.errors import HostError
 from glasstunnel.operate import files, up
 from glasstunnel.operate.config import ConfigError
@@ -27,6 +29,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--foreground", action="store_true", help="stay, until Ctrl-C or SIGTERM (for systemd)"
     )
+    parser.add_argument(
+        "--capture",
+        metavar="FILE",
+        type=Path,
+        help="write what passes to FILE for Wireshark (pcapng): the datagrams outside, the packets inside",
+    )
+    parser.add_argument(
+        "--key-log",
+        metavar="FILE",
+        type=Path,
+        help="write the keys of every handshake to FILE, with which Wireshark opens a capture",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what is done")
     parser.add_argument("-v", "--verbose", action="store_true", help="log every session too")
@@ -45,8 +59,27 @@ def run(arguments: argparse.Namespace) -> int:
         up.dry_run(name, config, print)
     else:
         say = _nothing if arguments.quiet else _tell
-        up.up(name, config, file.resolve(), foreground=arguments.foreground, say=say)
+        up.up(
+            name,
+            config,
+            file.resolve(),
+            foreground=arguments.foreground,
+            say=say,
+            observe=_observe(arguments.capture, arguments.key_log),
+        )
     return 0
+
+
+def _observe(capture: Path | None, key_log: Path | None) -> up.Observe | None:
+    """What writes the files that were asked for; the warning says what they are worth to a thief."""
+    if capture:
+        print(f"Warning: {capture} holds the packets of the tunnel unencrypted", file=sys.stderr)
+    if key_log:
+        print(f"Warning: whoever has {key_log} can decrypt all traffic of the tunnel", file=sys.stderr)
+    if not (capture or key_log):
+        return None
+    files = [file and file.absolute() for file in (capture, key_log)]  # a daemon has another directory
+    return lambda device: Capture(device, *files)
 
 
 def _tell(text: str) -> None:

@@ -24,3 +24,6 @@ class Observer:
 
     def event(self, now: float, event: Event) -> None:
         """The core said something; what it wants to be sent is shown as ``datagram_out`` too."""
+
+    def close(self) -> None:
+        """The tunnel has ended."""

@@ -18,6 +18,7 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal, original_value
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import MAIN_TABLE, Netlink, Rule
+from glasstunnel.host.observer import Observer
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
@@ -35,6 +36,7 @@ class Setup:
         pre_down, post_down: commands for when the interface goes. They run if a command for its coming has
             run or :meth:`finish` was called: an attempt that failed earlier is none of their business.
         save: called between the two, with the device as it is then.
+        observe: makes an observer of the tunnel; it is closed when the tunnel is.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class Setup:
         pre_down: Sequence[str] = (),
         post_down: Sequence[str] = (),
         save: Callable[[Device], None] | None = None,
+        observe: Callable[[Device], Observer] | None = None,
     ) -> None:
         self.name = name
         self._journal, self._loop, self._net = journal, loop, net
         self._pre_down, self._post_down, self._save = pre_down, post_down, save
+        self._observe = observe
         self._owes_commands = False
         self._tunnel: Tunnel | None = None
         journal.on_unwind(lambda: self._run_down(post_down))
@@ -69,11 +73,14 @@ class Setup:
 
     def create(self, device: Device, port: int) -> None:
         """Make the interface (still down), open the UDP sockets, and serve both and the control socket."""
+        observer = self._observe(device) if self._observe else None
+        if observer:
+            self._journal.on_unwind(observer.close)
         tun = Tun(self.name)
         self._journal.on_unwind(tun.close)
         udp = Udp(port, device.fwmark)
         self._journal.on_unwind(udp.close)
-        self._tunnel = Tunnel(device, tun, udp, self._loop)
+        self._tunnel = Tunnel(device, tun, udp, self._loop, observer=observer)
         self._journal.on_unwind(self._tunnel.close)
         self._journal.write_down("file", path=str(path_of(self.name)))
         control = ControlSocket(self.name, self._loop, partial(answer, self._tunnel))

@@ -41,8 +41,9 @@ class HandshakeState:
     - *prologue*: bytes of any length that both parties must know alike (section 6);
     - *s*, *rs*: our static key pair and the other party's static public key: those that the pattern needs
       beforehand, and no others;
-    - *e*, *re*: the same of the ephemeral keys. None of the fundamental patterns needs them: our ephemeral
-      key pair is made from *rng* when it is to be sent, and a fixed *e* in its place is for tests;
+    - *e*, *re*: the same of the ephemeral keys. Only a fallback needs them, and they are those of the message
+      that failed. Otherwise our ephemeral key pair is made from *rng* when it is to be sent, and a fixed *e*
+      in its place is for tests;
     - *psks*: pre-shared keys of 32 bytes, one for each psk token in their order; :meth:`set_psk` can supply
       them later.
 

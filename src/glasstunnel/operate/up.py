@@ -18,6 +18,7 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import Netlink
+from glasstunnel.host.observer import Observer
 from glasstunnel.host.resolve import resolve
 from glasstunnel.host.setup import Setup
 from glasstunnel.ip.address import Prefix
@@ -33,7 +34,12 @@ _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
 
-def up(name: str, config: Config, file: Path, *, foreground: bool, say: Say) -> None:
+Observe = Callable[[Device], Observer]
+
+
+def up(
+    name: str, config: Config, file: Path, *, foreground: bool, say: Say, observe: Observe | None = None
+) -> None:
     """Bring the interface ``name`` up and return, or with ``foreground`` stay until a signal ends it.
 
     Args:
@@ -41,11 +47,12 @@ def up(name: str, config: Config, file: Path, *, foreground: bool, say: Say) -> 
         config, file: what it shall be, and where that was read.
         foreground: whether to serve it in this process.
         say: is told each step as it is done.
+        observe: makes an observer of the tunnel.
 
     Raises:
         HostError: if it did not come to work; nothing of it is left then.
     """
-    serve = partial(_serve, name, config, file, say)
+    serve = partial(_serve, name, config, file, say, observe)
     if foreground:
         serve(daemon.notify_ready)
     else:
@@ -120,7 +127,9 @@ def _endpoint(before: Peer | None) -> Endpoint | None:
     return before.endpoint if before else None
 
 
-def _serve(name: str, config: Config, file: Path, say: Say, ready: Callable[[], None]) -> None:
+def _serve(
+    name: str, config: Config, file: Path, say: Say, observe: Observe | None, ready: Callable[[], None]
+) -> None:
     """Bring up, serve, undo."""
     interface = config.interface
     with daemon.interrupted_by(*daemon.ENDING), closing(Loop()) as loop:
@@ -135,6 +144,7 @@ def _serve(name: str, config: Config, file: Path, say: Say, ready: Callable[[], 
                     pre_down=[expand(command, name) for command in interface.pre_down],
                     post_down=[expand(command, name) for command in interface.post_down],
                     save=partial(save, file, config) if interface.save_config else None,
+                    observe=observe,
                 )
                 for step in plan(name, config, net, _resolve):
                     if step.text:

@@ -61,6 +61,8 @@ class Device:
         """For UAPI only: the core opens no socket."""
         self.fwmark = 0
         """For UAPI only."""
+        self.key_log = False
+        """Whether a :class:`~glasstunnel.wireguard.events.KeyLog` comes before each handshake message."""
         self.private_key: bytes | None = None
         self.static: KeyPair | None = None
         self.incoming = Incoming(parameters)

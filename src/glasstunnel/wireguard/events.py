@@ -85,7 +85,21 @@ class GaveUp:
     peer: Peer
 
 
-Event = Send | KeysReady | GaveUp
+@dataclass(frozen=True, slots=True)
+class KeyLog:
+    """All that opens the handshake whose message is sent next, and the traffic after it: 32 bytes each.
+
+    Only from a device that was told to, by :attr:`Device.key_log`; it is for whoever looks into a tunnel of
+    his own, and for nothing else.
+    """
+
+    peer: Peer
+    static_private: bytes = field(repr=False)
+    ephemeral_private: bytes = field(repr=False)
+    preshared_key: bytes = field(repr=False)
+
+
+Event = Send | KeysReady | GaveUp | KeyLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,12 @@ class InitiatorHandshake:
             sender, ephemeral=message[:32], encrypted_static=message[32:80], encrypted_timestamp=message[80:]
         )
 
+    @property
+    def ephemeral_private(self) -> bytes:
+        """Our ephemeral private key, 32 bytes, between initiation and response: for a key log."""
+        assert self._noise.e is not None  # create_initiation has made it
+        return self._noise.e.private
+
     def consume_response(self, response: Response, psk: bytes) -> TransportKeys:
         """Message 2: tokens e, ee, se, psk and an empty payload; then the transport keys.
 
@@ -92,11 +98,12 @@ class ResponderHandshake:
         rng: randomness for the ephemeral key.
     """
 
-    __slots__ = ("_noise", "_remote_index", "remote_static", "timestamp")
+    __slots__ = ("_ephemeral", "_noise", "_remote_index", "remote_static", "timestamp")
 
     def __init__(self, static: KeyPair, rng: Rng) -> None:
         self._noise = HandshakeState(CONSTRUCTION, initiator=False, prologue=IDENTIFIER, s=static, rng=rng)
         self._remote_index = 0
+        self._ephemeral: KeyPair | None = None
         self.remote_static = b""
         """Static public key of the initiator, authentic once :meth:`consume_initiation` has returned."""
         self.timestamp = b""
@@ -127,8 +134,15 @@ class ResponderHandshake:
         """
         self._noise.set_psk(psk)
         message = self._noise.write_message(b"")
+        self._ephemeral = self._noise.e
         to_responder, to_initiator = self._noise.split()
         response = Response(
             sender, self._remote_index, ephemeral=message[:32], encrypted_nothing=message[32:]
         )
         return response, TransportKeys(to_initiator.key, to_responder.key, self._remote_index)
+
+    @property
+    def ephemeral_private(self) -> bytes:
+        """Our ephemeral private key, 32 bytes, once there is a response: for a key log."""
+        assert self._ephemeral is not None  # create_response has made it
+        return self._ephemeral.private

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from glasstunnel.wireguard import expiry
 from glasstunnel.wireguard.cookie import CookieGenerator
 from glasstunnel.wireguard.crypto import TIMESTAMP_GRAIN, TIMESTAMP_SIZE, tai64n
-from glasstunnel.wireguard.events import Drop, Event, KeysReady, Path, Send
+from glasstunnel.wireguard.events import Drop, Event, KeyLog, KeysReady, Path, Send
 from glasstunnel.wireguard.handshake import (
     HandshakeError,
     InitiatorHandshake,
@@ -199,7 +199,7 @@ class Peer:
         device.indices[index] = self, None
         self._draw_jitter(rng)
         self.on(_SENT_INITIATION, now)
-        return [self._send_handshake(now, initiation.build())]
+        return [*self._key_log(handshake), self._send_handshake(now, initiation.build())]
 
     def consume_response(self, now: float, response: Response, path: Path) -> list[Event]:
         """Finish the handshake we began: the new session is used at once, if only for a keepalive."""
@@ -241,7 +241,7 @@ class Peer:
         self.endpoint = path
         self._begin_session(now, keys, index, initiator=False)
         self.on(_SENT_RESPONSE, now)
-        return [self._send_handshake(now, response.build())]
+        return [*self._key_log(handshake), self._send_handshake(now, response.build())]
 
     # Both roles
 
@@ -316,6 +316,12 @@ class Peer:
         self._asked_in_last_minute = False
         self.last_handshake = now
         return [KeysReady(self, initiator)]
+
+    def _key_log(self, handshake: InitiatorHandshake | ResponderHandshake) -> list[Event]:
+        device = self._device
+        if not device.key_log or device.private_key is None:
+            return []
+        return [KeyLog(self, device.private_key, handshake.ephemeral_private, self.preshared_key)]
 
     def _send_handshake(self, now: float, message: bytes) -> Send:
         assert self.endpoint is not None
