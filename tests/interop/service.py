@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections import Counter
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -27,7 +27,7 @@ from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.operate.config import parse
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Path
+from glasstunnel.wireguard.events import Event, KeysReady, Path
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from tests.interop.lab import PATIENCE, interface_name
 
@@ -35,20 +35,23 @@ T = TypeVar("T")
 
 
 class Traffic(Observer):
-    """Counts the messages of each type, and keeps the sizes of the datagrams."""
+    """Type and size of each message that was sent and received, and which sessions began."""
 
     def __init__(self) -> None:
-        self.sent: Counter[int] = Counter()
-        self.received: Counter[int] = Counter()
-        self.sizes: list[int] = []
-        """Of the datagrams sent."""
+        self.sent: list[tuple[int, int]] = []
+        self.received: list[tuple[int, int]] = []
+        self.sessions: list[bool] = []
+        """Whether we were the initiator, for each."""
 
     def datagram_out(self, now: float, datagram: bytes | memoryview, path: Path, tos: int) -> None:
-        self.sent[datagram[0]] += 1
-        self.sizes.append(len(datagram))
+        self.sent.append((datagram[0], len(datagram)))
 
     def datagram_in(self, now: float, datagram: bytes | memoryview, path: Path, ecn: int) -> None:
-        self.received[datagram[0]] += 1
+        self.received.append((datagram[0], len(datagram)))
+
+    def event(self, now: float, event: Event) -> None:
+        if isinstance(event, KeysReady):
+            self.sessions.append(event.initiator)
 
 
 class Ours:

@@ -58,13 +58,19 @@ class End:
 
 
 class KernelLab:
-    """``ours`` in a namespace, ``theirs`` in the guest."""
+    """``ours`` in a namespace, ``theirs`` in the guest: the tunnel of that number, whatever others there are."""
 
-    def __init__(self, guest: Guest, namespace: Namespace, service: Service) -> None:
+    def __init__(self, guest: Guest, namespace: Namespace, service: Service, number: int = 0) -> None:
         self.guest, self.namespace, self.service = guest, namespace, service
-        self.ours = End({4: "192.0.2.1", 6: "2001:db8::1"}, {4: "10.9.0.1", 6: "fd09::1"}, 51001)
-        self.theirs = End({4: "192.0.2.2", 6: "2001:db8::2"}, {4: "10.9.0.2", 6: "fd09::2"}, 51002)
-        self.interface = "wg0"
+        self.ours, self.theirs = (
+            End(
+                {4: f"192.0.2.{host}", 6: f"2001:db8::{host}"},
+                {4: f"10.9.{number}.{host}", 6: f"fd09:{number}::{host}"},
+                51000 + 2 * number + host,
+            )
+            for host in (1, 2)
+        )
+        self.interface = f"wg{number}"
 
     @contextmanager
     def kernel(self, *lines: str) -> Iterator[None]:
@@ -99,7 +105,10 @@ class KernelLab:
 
     def ping_us(self, version: int = 4, size: int = 56) -> None:
         """An echo from the kernel through the tunnel, until one is answered."""
-        self.guest.run(f"ping -c1 -W{PATIENCE:.0f} -s{size} {self.ours.inner[version]}")
+        address = self.ours.inner[version]
+        self.guest.run(
+            f"for _ in $(seq {PATIENCE:.0f}); do ping -c1 -W1 -s{size} {address} && exit; done; false"
+        )
 
     def shows(self, what: str) -> str:
         """What ``wg show`` in the guest says of the only peer."""
