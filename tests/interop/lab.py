@@ -68,6 +68,28 @@ def ping(address: str) -> None:
     run("ping", "-n", "-c1", "-i0.2", f"-w{PATIENCE:.0f}", address)
 
 
+@contextmanager
+def wireguard_go(
+    namespace: Namespace, interface: str, config: str, addresses: Sequence[str], mtu: int = 1420
+) -> Iterator[None]:
+    """Debian's wireguard-go, configured by wg with this text."""
+    with namespace:
+        daemon = subprocess.Popen(
+            ["wireguard-go", "-f", interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    try:
+        until(lambda: control.is_served(interface), "wireguard-go serves its socket")
+        with namespace:
+            run("wg", "setconf", interface, "/dev/stdin", text=config)
+            for address in addresses:
+                run("ip", "address", "add", address, "dev", interface)
+            run("ip", "link", "set", interface, "up", "mtu", str(mtu))
+        yield
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
 @dataclass
 class Host:
     """A host, its address on the cable in both families, and its address in the tunnel in both families."""
@@ -124,26 +146,10 @@ class Lab:
     def wireguard_go(self, *lines: str) -> Iterator[None]:
         """Debian's wireguard-go at ``theirs``, configured by wg, with further lines for its [Peer]."""
         host = self.theirs
-        with host.namespace:
-            daemon = subprocess.Popen(
-                ["wireguard-go", "-f", host.interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-        try:
-            until(lambda: control.is_served(host.interface), "wireguard-go serves its socket")
-            with host.namespace:
-                run(
-                    *("wg", "setconf", host.interface, "/dev/stdin"),
-                    text=f"[Interface]\nPrivateKey = {host.private_key}\nListenPort = {host.port}\n"
-                    + self._peer(self.ours, lines),
-                )
-                for version, address in host.inner.items():
-                    length = 24 if version == 4 else 64
-                    run("ip", "address", "add", f"{address}/{length}", "dev", host.interface)
-                run("ip", "link", "set", host.interface, "up", "mtu", "1420")
+        text = f"[Interface]\nPrivateKey = {host.private_key}\nListenPort = {host.port}\n"
+        addresses = [f"{address}/{24 if version == 4 else 64}" for version, address in host.inner.items()]
+        with wireguard_go(host.namespace, host.interface, text + self._peer(self.ours, lines), addresses):
             yield
-        finally:
-            daemon.terminate()
-            daemon.wait()
 
     def config(self, directory: Path, *lines: str, interface: str = "") -> Path:
         """A configuration file for ``ours``, with further lines for its [Peer] and its [Interface]."""

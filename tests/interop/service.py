@@ -10,10 +10,9 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from glasstunnel.host import answers
@@ -42,6 +41,8 @@ class Traffic(Observer):
         self.received: list[tuple[int, int]] = []
         self.sessions: list[bool] = []
         """Whether we were the initiator, for each."""
+        self.times: list[float] = []
+        """At which they began."""
 
     def datagram_out(self, now: float, datagram: bytes | memoryview, path: Path, tos: int) -> None:
         self.sent.append((datagram[0], len(datagram)))
@@ -51,6 +52,7 @@ class Traffic(Observer):
 
     def event(self, now: float, event: Event) -> None:
         if isinstance(event, KeysReady):
+            self.times.append(now)
             self.sessions.append(event.initiator)
 
 
@@ -58,7 +60,13 @@ class Ours:
     """One interface, up; :attr:`name` is served to ``wg show`` too. Made by :meth:`Service.interface`."""
 
     def __init__(
-        self, service: Service, namespace: Namespace, text: str, parameters: Parameters, mtu: int
+        self,
+        service: Service,
+        namespace: Namespace,
+        text: str,
+        addresses: Sequence[str],
+        parameters: Parameters,
+        mtu: int,
     ) -> None:
         self.name, self.namespace, self.traffic = interface_name(), namespace, Traffic()
         self._service = service
@@ -78,8 +86,8 @@ class Ours:
             undo.callback(tun.close)
             udp = Udp(config.interface.listen_port, config.interface.fwmark)
             undo.callback(udp.close)
-            for address in config.interface.addresses:
-                net.add_address(self.name, str(address))
+            for address in addresses:
+                net.add_address(self.name, address)
             net.link_up(self.name, mtu)
             self.tunnel = Tunnel(self.device, tun, udp, service.loop, mtu=mtu, observer=self.traffic)
             undo.callback(self.tunnel.close)
@@ -108,11 +116,22 @@ class Service:
         self._thread = threading.Thread(target=self.loop.run, name="tunnels")
         self._thread.start()
 
+    @contextmanager
     def interface(
-        self, namespace: Namespace, text: str, *, parameters: Parameters = PARAMETERS, mtu: int = 1420
-    ) -> Ours:
+        self,
+        namespace: Namespace,
+        text: str,
+        addresses: Sequence[str] = (),
+        *,
+        parameters: Parameters = PARAMETERS,
+        mtu: int = 1420,
+    ) -> Iterator[Ours]:
         """An interface in ``namespace`` from the text of a configuration, where endpoints are addresses."""
-        return self.do(lambda: Ours(self, namespace, text, parameters, mtu))
+        ours = self.do(lambda: Ours(self, namespace, text, addresses, parameters, mtu))
+        try:
+            yield ours
+        finally:
+            ours.close()
 
     def do(self, work: Callable[[], T]) -> T:
         """Do it in the thread of the loop, and return or raise what it does."""

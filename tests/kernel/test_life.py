@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from glasstunnel.wireguard.parameters import Parameters
+from tests.interop.end import LENGTHS
 from tests.interop.lab import glasstunnel, ping, run, until
 from tests.interop.service import Ours
 from tests.kernel.lab import MTU, KernelLab
@@ -18,10 +19,10 @@ OVERHEAD = 16 + 16  # of transport data: header and tag, WP §5.4.6
 
 
 def test_the_program_brings_up_a_tunnel_with_the_kernel(lab: KernelLab, tmp_path: Path) -> None:
-    address = f"Address = {lab.ours.inner[4]}/24, {lab.ours.inner[6]}/64"
+    address = f"Address = {', '.join(lab.ours.addresses)}\n"
     config = tmp_path / "gtkernel.conf"
     config.touch(mode=0o600)
-    config.write_text(lab.ours.config(lab.theirs, [lab.theirs.endpoint(4)], [address]))
+    config.write_text(lab.ours.config(address, lab.theirs.peer(lab.theirs.endpoint(4))))
     with lab.kernel(), lab.namespace:
         done = glasstunnel("up", config)
         assert done.returncode == 0, done.stderr
@@ -66,7 +67,7 @@ def test_we_make_new_sessions_while_packets_flow_and_the_kernel_goes_along(lab: 
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_the_kernel_follows_us_to_another_address(lab: KernelLab, version: int) -> None:
-    length = 24 if version == 4 else 64
+    length = LENGTHS[version]
     new = {4: "192.0.2.9", 6: "2001:db8::9"}[version]
     with lab.kernel(), lab.glasstunnel(lab.theirs.endpoint(version)):
         lab.ping_them()
@@ -87,7 +88,7 @@ def test_the_kernel_follows_us_to_another_address(lab: KernelLab, version: int) 
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_we_follow_the_kernel_to_another_address(lab: KernelLab, version: int) -> None:
-    old, length = lab.theirs.outer[version], 24 if version == 4 else 64
+    old, length = lab.theirs.outer[version], LENGTHS[version]
     new = {4: "192.0.2.8", 6: "2001:db8::8"}[version]
     with lab.kernel(lab.ours.endpoint(version)), lab.glasstunnel() as ours:
         lab.ping_us()
