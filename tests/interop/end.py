@@ -5,8 +5,12 @@ Rule: a configuration is text for ``wg setconf``; who is not to be the initiator
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from glasstunnel.host.namespace import Namespace, veth_pair
 from tests.interop.lab import run
 
 LENGTHS = {4: 24, 6: 64}
@@ -54,3 +58,26 @@ class End:
         """The text of its configuration."""
         head = f"[Interface]\nPrivateKey = {self.private_key}\nListenPort = {self.port}\n"
         return head + "".join(peers)
+
+
+@contextmanager
+def two_hosts(mtu: int = 1500) -> Iterator[tuple[Namespace, Namespace]]:
+    """Namespaces joined by a cable, with the outer addresses of :meth:`End.numbered` 1 and 2."""
+    with closing(Namespace()) as one, closing(Namespace()) as two:
+        for namespace in (one, two):
+            with namespace:
+                Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")  # addresses work at once
+        veth_pair(one, "eth0", two, "eth0")
+        for number, namespace in enumerate((one, two), 1):
+            with namespace:
+                run("ip", "link", "set", "eth0", "mtu", str(mtu))
+                for version, address in End.numbered(number).outer.items():
+                    run("ip", "address", "add", f"{address}/{LENGTHS[version]}", "dev", "eth0")
+        yield one, two
+
+
+def lost(address: str, count: int = 1, size: int = 56) -> int:
+    """How many of so many pings in quick succession remain without an answer."""
+    words = ("ping", "-n", "-q", f"-c{count}", "-i0.01", "-W5", f"-s{size}", address)
+    said = run(*words, check=False)
+    return count - int(said.partition(" transmitted, ")[2].split()[0])

@@ -68,6 +68,13 @@ def ping(address: str) -> None:
     run("ping", "-n", "-c1", "-i0.2", f"-w{PATIENCE:.0f}", address)
 
 
+def switch_on(interface: str, config: str, addresses: Sequence[str], mtu: int) -> None:
+    """Configure a WireGuard interface of the current namespace with wg and ip, whoever serves it."""
+    run("wg", "setconf", interface, "/dev/stdin", text=config)
+    commands = [f"address add {address} dev {interface}" for address in addresses]
+    run("ip", "-batch", "-", text="\n".join((*commands, f"link set {interface} up mtu {mtu}")))
+
+
 @contextmanager
 def wireguard_go(
     namespace: Namespace, interface: str, config: str, addresses: Sequence[str], mtu: int = 1420
@@ -80,10 +87,7 @@ def wireguard_go(
     try:
         until(lambda: control.is_served(interface), "wireguard-go serves its socket")
         with namespace:
-            run("wg", "setconf", interface, "/dev/stdin", text=config)
-            for address in addresses:
-                run("ip", "address", "add", address, "dev", interface)
-            run("ip", "link", "set", interface, "up", "mtu", str(mtu))
+            switch_on(interface, config, addresses, mtu)
         yield
     finally:
         daemon.terminate()

@@ -10,7 +10,8 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 from glasstunnel.host.namespace import Namespace
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
@@ -49,9 +50,7 @@ class KernelLab:
     def glasstunnel(self, *lines: str, parameters: Parameters = PARAMETERS) -> Iterator[Ours]:
         """Our interface, with further lines for its [Peer]."""
         text = self.ours.config(self.theirs.peer(*lines))
-        with self.service.interface(
-            self.namespace, text, self.ours.addresses, parameters=parameters, mtu=MTU
-        ) as ours:
+        with self.service.interface(text, self.ours.addresses, parameters=parameters, mtu=MTU) as ours:
             yield ours
 
     def ping_them(self, version: int = 4, size: int = 56) -> None:
@@ -114,31 +113,15 @@ class KernelLab:
 @contextmanager
 def kernel_lab() -> Iterator[KernelLab]:
     """Boot, give both ends their addresses on the cable, and take all away at the end."""
-    namespace, service = Namespace(), Service()
-    guest = Guest(namespace)
-    try:
-        lab = KernelLab(guest, namespace, service)
+    with closing(Namespace()) as namespace, closing(Service(namespace)) as service:
         with namespace:
+            Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")  # addresses work at once
+        with closing(Guest(namespace)) as guest:
+            lab = KernelLab(guest, namespace, service)
             for version, length in LENGTHS.items():
-                run(
-                    "ip",
-                    "address",
-                    "add",
-                    f"{lab.ours.outer[version]}/{length}",
-                    "dev",
-                    TAP,
-                    *_no_dad(version),
+                with namespace:
+                    run("ip", "address", "add", f"{lab.ours.outer[version]}/{length}", "dev", TAP)
+                guest.run(
+                    f"ip address add {lab.theirs.outer[version]}/{length} dev eth0; ip link set eth0 up"
                 )
-        guest.run(
-            f"ip link set eth0 up\nip address add {lab.theirs.outer[4]}/24 dev eth0\n"
-            f"ip address add {lab.theirs.outer[6]}/64 dev eth0"
-        )
-        yield lab
-    finally:
-        guest.close()
-        service.close()
-        namespace.close()
-
-
-def _no_dad(version: int) -> list[str]:
-    return ["nodad"] if version == 6 else []  # the address works at once
+            yield lab

@@ -73,7 +73,7 @@ def test_the_kernel_follows_us_to_another_address(lab: KernelLab, version: int) 
         lab.ping_them()
         with lab.namespace:
             run("ip", "address", "del", f"{lab.ours.outer[version]}/{length}", "dev", TAP)
-            run("ip", "address", "add", f"{new}/{length}", "dev", TAP, *no_dad(version))
+            run("ip", "address", "add", f"{new}/{length}", "dev", TAP)
         try:
             lab.ping_them()
             host = f"[{new}]" if version == 6 else new
@@ -83,7 +83,7 @@ def test_the_kernel_follows_us_to_another_address(lab: KernelLab, version: int) 
             with lab.namespace:
                 run("ip", "address", "del", f"{new}/{length}", "dev", TAP)
                 old = f"{lab.ours.outer[version]}/{length}"
-                run("ip", "address", "add", old, "dev", TAP, *no_dad(version))
+                run("ip", "address", "add", old, "dev", TAP)
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -164,8 +164,3 @@ def lost(lab: KernelLab, count: int) -> int:
     with lab.namespace:
         said = run("ping", "-n", "-q", f"-c{count}", "-i0.02", "-W5", lab.theirs.inner[4], check=False)
     return count - int(said.partition(" transmitted, ")[2].split()[0])
-
-
-def no_dad(version: int) -> list[str]:
-    """So that an address works at once."""
-    return ["nodad"] if version == 6 else []
