@@ -27,6 +27,7 @@ from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, KeysReady, Path
+from glasstunnel.wireguard.messages import MessageType
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from tests.interop.lab import PATIENCE, interface_name, switch_on
 
@@ -39,6 +40,10 @@ class Traffic(Observer):
     def __init__(self) -> None:
         self.sent: list[tuple[int, int]] = []
         self.received: list[tuple[int, int]] = []
+        self.handshakes_sent: list[tuple[bytes, str]] = []
+        """What is not transport data, and where it went."""
+        self.handshakes_received: list[tuple[bytes, str]] = []
+        """And where it came from."""
         self.sessions: list[bool] = []
         """Whether we were the initiator, for each."""
         self.times: list[float] = []
@@ -46,9 +51,13 @@ class Traffic(Observer):
 
     def datagram_out(self, now: float, datagram: bytes | memoryview, path: Path, tos: int) -> None:
         self.sent.append((datagram[0], len(datagram)))
+        if datagram[0] != MessageType.TRANSPORT_DATA:
+            self.handshakes_sent.append((bytes(datagram), path.remote[0]))
 
     def datagram_in(self, now: float, datagram: bytes | memoryview, path: Path, ecn: int) -> None:
         self.received.append((datagram[0], len(datagram)))
+        if datagram[0] != MessageType.TRANSPORT_DATA:
+            self.handshakes_received.append((bytes(datagram), path.remote[0]))
 
     def event(self, now: float, event: Event) -> None:
         if isinstance(event, KeysReady):
