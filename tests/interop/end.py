@@ -76,8 +76,8 @@ def two_hosts(mtu: int = 1500) -> Iterator[tuple[Namespace, Namespace]]:
         yield one, two
 
 
-def lost(address: str, count: int = 1, size: int = 56) -> int:
-    """How many of so many pings in quick succession remain without an answer."""
-    words = ("ping", "-n", "-q", f"-c{count}", "-i0.01", "-W5", f"-s{size}", address)
+def lost(address: str, count: int = 1, size: int = 56, patience: float = 5) -> int:
+    """How many of so many pings in quick succession remain without an answer for so many seconds."""
+    words = ("ping", "-n", "-q", f"-c{count}", "-i0.01", f"-W{patience}", f"-s{size}", address)
     said = run(*words, check=False)
     return count - int(said.partition(" transmitted, ")[2].split()[0])

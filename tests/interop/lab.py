@@ -73,6 +73,10 @@ def switch_on(interface: str, config: str, addresses: Sequence[str], mtu: int) -
     run("wg", "setconf", interface, "/dev/stdin", text=config)
     commands = [f"address add {address} dev {interface}" for address in addresses]
     run("ip", "-batch", "-", text="\n".join((*commands, f"link set {interface} up mtu {mtu}")))
+    until(
+        lambda: not run("ip", "address", "show", "dev", interface, "tentative"),
+        "its IPv6 addresses can be used",  # the kernel makes them so a moment later
+    )
 
 
 @contextmanager
