@@ -5,13 +5,14 @@ Rule: a configuration is text for ``wg setconf``; who is not to be the initiator
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from glasstunnel.host.namespace import Namespace, veth_pair
-from tests.interop.lab import run
+from tests.interop.lab import PATIENCE, run
 
 LENGTHS = {4: 24, 6: 64}
 """Of the prefixes in which addresses are, by IP version."""
@@ -76,8 +77,16 @@ def two_hosts(mtu: int = 1500) -> Iterator[tuple[Namespace, Namespace]]:
         yield one, two
 
 
-def lost(address: str, count: int = 1, size: int = 56, patience: float = 5) -> int:
-    """How many of so many pings in quick succession remain without an answer for so many seconds."""
-    words = ("ping", "-n", "-q", f"-c{count}", "-i0.01", f"-W{patience}", f"-s{size}", address)
-    said = run(*words, check=False)
-    return count - int(said.partition(" transmitted, ")[2].split()[0])
+def lost(address: str, count: int = 1, size: int = 56) -> int:
+    """How many pings in quick succession remain without an answer, until so many have one.
+
+    Answers keep their order; one that is missing before the last has not come and will not come.
+    """
+    words = ("ping", "-n", f"-c{count}", "-i0.01", f"-w{PATIENCE:.0f}", f"-s{size}", address)
+    answered = [int(number) for number in re.findall(r"seq=(\d+) ttl", run(*words, check=False))]
+    return max(count, *answered) - len(answered) if answered else count
+
+
+def is_silent(address: str) -> bool:
+    """Whether one ping has no answer, within a time that is long for namespaces of one machine."""
+    return " 0 received" in run("ping", "-n", "-c1", "-W0.5", address, check=False)

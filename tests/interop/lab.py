@@ -73,9 +73,14 @@ def switch_on(interface: str, config: str, addresses: Sequence[str], mtu: int) -
     run("wg", "setconf", interface, "/dev/stdin", text=config)
     commands = [f"address add {address} dev {interface}" for address in addresses]
     run("ip", "-batch", "-", text="\n".join((*commands, f"link set {interface} up mtu {mtu}")))
+    addresses_work(interface)
+
+
+def addresses_work(interface: str) -> None:
+    """Wait for the moment at which the kernel lets the new IPv6 addresses of an interface be used."""
     until(
         lambda: not run("ip", "address", "show", "dev", interface, "tentative"),
-        "its IPv6 addresses can be used",  # the kernel makes them so a moment later
+        f"the addresses of {interface} can be used",
     )
 
 
