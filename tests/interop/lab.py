@@ -34,9 +34,9 @@ def interface_name() -> str:
     return f"gt{os.getpid()}n{next(_numbers)}"
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
     """Ask until the answer is true."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.002)
@@ -66,6 +66,41 @@ def glasstunnel(*words: str | Path) -> subprocess.CompletedProcess[str]:
 def ping(address: str) -> None:
     """One echo request after the other until one is answered."""
     run("ping", "-n", "-c1", "-i0.2", f"-w{PATIENCE:.0f}", address)
+
+
+def switch_on(interface: str, config: str, addresses: Sequence[str], mtu: int) -> None:
+    """Configure a WireGuard interface of the current namespace with wg and ip, whoever serves it."""
+    run("wg", "setconf", interface, "/dev/stdin", text=config)
+    commands = [f"address add {address} dev {interface}" for address in addresses]
+    run("ip", "-batch", "-", text="\n".join((*commands, f"link set {interface} up mtu {mtu}")))
+    addresses_work(interface)
+
+
+def addresses_work(interface: str) -> None:
+    """Wait for the moment at which the kernel lets the new IPv6 addresses of an interface be used."""
+    until(
+        lambda: not run("ip", "address", "show", "dev", interface, "tentative"),
+        f"the addresses of {interface} can be used",
+    )
+
+
+@contextmanager
+def wireguard_go(
+    namespace: Namespace, interface: str, config: str, addresses: Sequence[str], mtu: int = 1420
+) -> Iterator[None]:
+    """Debian's wireguard-go, configured by wg with this text."""
+    with namespace:
+        daemon = subprocess.Popen(
+            ["wireguard-go", "-f", interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    try:
+        until(lambda: control.is_served(interface), "wireguard-go serves its socket")
+        with namespace:
+            switch_on(interface, config, addresses, mtu)
+        yield
+    finally:
+        daemon.terminate()
+        daemon.wait()
 
 
 @dataclass
@@ -124,26 +159,10 @@ class Lab:
     def wireguard_go(self, *lines: str) -> Iterator[None]:
         """Debian's wireguard-go at ``theirs``, configured by wg, with further lines for its [Peer]."""
         host = self.theirs
-        with host.namespace:
-            daemon = subprocess.Popen(
-                ["wireguard-go", "-f", host.interface], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-        try:
-            until(lambda: control.is_served(host.interface), "wireguard-go serves its socket")
-            with host.namespace:
-                run(
-                    *("wg", "setconf", host.interface, "/dev/stdin"),
-                    text=f"[Interface]\nPrivateKey = {host.private_key}\nListenPort = {host.port}\n"
-                    + self._peer(self.ours, lines),
-                )
-                for version, address in host.inner.items():
-                    length = 24 if version == 4 else 64
-                    run("ip", "address", "add", f"{address}/{length}", "dev", host.interface)
-                run("ip", "link", "set", host.interface, "up", "mtu", "1420")
+        text = f"[Interface]\nPrivateKey = {host.private_key}\nListenPort = {host.port}\n"
+        addresses = [f"{address}/{24 if version == 4 else 64}" for version, address in host.inner.items()]
+        with wireguard_go(host.namespace, host.interface, text + self._peer(self.ours, lines), addresses):
             yield
-        finally:
-            daemon.terminate()
-            daemon.wait()
 
     def config(self, directory: Path, *lines: str, interface: str = "") -> Path:
         """A configuration file for ``ours``, with further lines for its [Peer] and its [Interface]."""

@@ -6,22 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kernel.ageing import Aged, ageing
 from tests.kernel.lab import KernelLab, kernel_lab
 
 PROGRAMS = ("qemu-system-x86_64", "busybox", "apt-get", "dpkg-deb", "wg", "ip", "ping")
 
 
 @pytest.fixture(scope="session")
-def _machine(request: pytest.FixtureRequest) -> Iterator[KernelLab]:
+def _machine(request: pytest.FixtureRequest) -> Iterator[tuple[KernelLab, Aged]]:
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     if os.geteuid() or not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         pytest.skip("needs root and /dev/net/tun")
     _say(request, "\nBooting Debian's cloud kernel in an emulated machine …")
-    with kernel_lab() as lab:
+    with kernel_lab() as lab, ageing(lab) as aged:
         _say(request, f"Linux {lab.guest.release} is up.")
-        yield lab
+        yield lab, aged
 
 
 def _say(request: pytest.FixtureRequest, line: str) -> None:
@@ -31,6 +32,12 @@ def _say(request: pytest.FixtureRequest, line: str) -> None:
 
 
 @pytest.fixture
-def lab(_machine: KernelLab) -> KernelLab:
+def lab(_machine: tuple[KernelLab, Aged]) -> KernelLab:
     """Ours and the kernel, joined by a cable; no tunnel yet."""
-    return _machine
+    return _machine[0]
+
+
+@pytest.fixture
+def aged(_machine: tuple[KernelLab, Aged]) -> Aged:
+    """Tunnels that are as old as the machine is up."""
+    return _machine[1]

@@ -11,8 +11,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 ln -s /proc/self/fd/0 /dev/stdin
+echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad # new interfaces' addresses work at once
 while read -r module; do insmod "/modules/$module"; done </modules/order
-echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 ip link set lo up
 
 set -- /dev/vport*

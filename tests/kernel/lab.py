@@ -9,12 +9,13 @@ import hashlib
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 from glasstunnel.host.namespace import Namespace
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
+from tests.interop.end import LENGTHS, End
 from tests.interop.lab import PATIENCE, run, until
 from tests.interop.service import Ours, Service
 from tests.kernel.vm import TAP, Guest
@@ -23,58 +24,22 @@ MTU = 1420
 _TCP_PORT = 5001
 
 
-@dataclass
-class End:
-    """One of the two: its addresses on the cable and in the tunnel, by IP version, its port and its key."""
-
-    outer: dict[int, str]
-    inner: dict[int, str]
-    port: int
-    private_key: str = field(default_factory=lambda: run("wg", "genkey"))
-
-    @property
-    def public_key(self) -> str:
-        return run("wg", "pubkey", text=self.private_key)
-
-    def endpoint(self, version: int) -> str:
-        host = self.outer[version]
-        return f"Endpoint = [{host}]:{self.port}" if version == 6 else f"Endpoint = {host}:{self.port}"
-
-    def config(self, peer: End, lines: Sequence[str], interface: Sequence[str] = ()) -> str:
-        """The text of a configuration for ``wg setconf``, with further lines for its [Peer]."""
-        return "\n".join(
-            (
-                "[Interface]",
-                f"PrivateKey = {self.private_key}",
-                f"ListenPort = {self.port}",
-                *interface,
-                "[Peer]",
-                f"PublicKey = {peer.public_key}",
-                f"AllowedIPs = {peer.inner[4]}/32, {peer.inner[6]}/128",
-                *lines,
-                "",
-            )
-        )
-
-
 class KernelLab:
-    """``ours`` in a namespace, ``theirs`` in the guest."""
+    """``ours`` in a namespace, ``theirs`` in the guest; the tunnel of that number among others."""
 
-    def __init__(self, guest: Guest, namespace: Namespace, service: Service) -> None:
+    def __init__(self, guest: Guest, namespace: Namespace, service: Service, number: int = 0) -> None:
         self.guest, self.namespace, self.service = guest, namespace, service
-        self.ours = End({4: "192.0.2.1", 6: "2001:db8::1"}, {4: "10.9.0.1", 6: "fd09::1"}, 51001)
-        self.theirs = End({4: "192.0.2.2", 6: "2001:db8::2"}, {4: "10.9.0.2", 6: "fd09::2"}, 51002)
-        self.interface = "wg0"
+        self.ours, self.theirs = End.numbered(1, number), End.numbered(2, number)
+        self.interface = f"wg{number}"
 
     @contextmanager
     def kernel(self, *lines: str) -> Iterator[None]:
         """The kernel's interface, with further lines for its [Peer]."""
-        name, inner = self.interface, self.theirs.inner
+        name, text = self.interface, self.theirs.config(self.ours.peer(*lines))
         self.guest.run(
-            f"ip link add {name} type wireguard\n"
-            f"wg setconf {name} /dev/stdin <<END\n{self.theirs.config(self.ours, lines)}END\n"
-            f"ip address add {inner[4]}/24 dev {name}\nip address add {inner[6]}/64 dev {name}\n"
-            f"ip link set {name} mtu {MTU}\nip link set {name} up"
+            f"ip link add {name} type wireguard\nwg setconf {name} /dev/stdin <<END\n{text}END\n"
+            + "".join(f"ip address add {address} dev {name}\n" for address in self.theirs.addresses)
+            + f"ip link set {name} mtu {MTU}\nip link set {name} up"
         )
         try:
             yield
@@ -84,13 +49,9 @@ class KernelLab:
     @contextmanager
     def glasstunnel(self, *lines: str, parameters: Parameters = PARAMETERS) -> Iterator[Ours]:
         """Our interface, with further lines for its [Peer]."""
-        address = f"Address = {self.ours.inner[4]}/24, {self.ours.inner[6]}/64"
-        text = self.ours.config(self.theirs, lines, [address])
-        ours = self.service.interface(self.namespace, text, parameters=parameters, mtu=MTU)
-        try:
+        text = self.ours.config(self.theirs.peer(*lines))
+        with self.service.interface(text, self.ours.addresses, parameters=parameters, mtu=MTU) as ours:
             yield ours
-        finally:
-            ours.close()
 
     def ping_them(self, version: int = 4, size: int = 56) -> None:
         """An echo from us through the tunnel, until one is answered."""
@@ -99,7 +60,10 @@ class KernelLab:
 
     def ping_us(self, version: int = 4, size: int = 56) -> None:
         """An echo from the kernel through the tunnel, until one is answered."""
-        self.guest.run(f"ping -c1 -W{PATIENCE:.0f} -s{size} {self.ours.inner[version]}")
+        address = self.ours.inner[version]
+        self.guest.run(
+            f"for _ in $(seq {PATIENCE:.0f}); do ping -c1 -W1 -s{size} {address} && exit; done; false"
+        )
 
     def shows(self, what: str) -> str:
         """What ``wg show`` in the guest says of the only peer."""
@@ -149,31 +113,15 @@ class KernelLab:
 @contextmanager
 def kernel_lab() -> Iterator[KernelLab]:
     """Boot, give both ends their addresses on the cable, and take all away at the end."""
-    namespace, service = Namespace(), Service()
-    guest = Guest(namespace)
-    try:
-        lab = KernelLab(guest, namespace, service)
+    with closing(Namespace()) as namespace, closing(Service(namespace)) as service:
         with namespace:
-            for version, length in ((4, 24), (6, 64)):
-                run(
-                    "ip",
-                    "address",
-                    "add",
-                    f"{lab.ours.outer[version]}/{length}",
-                    "dev",
-                    TAP,
-                    *_no_dad(version),
+            Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0")  # addresses work at once
+        with closing(Guest(namespace)) as guest:
+            lab = KernelLab(guest, namespace, service)
+            for version, length in LENGTHS.items():
+                with namespace:
+                    run("ip", "address", "add", f"{lab.ours.outer[version]}/{length}", "dev", TAP)
+                guest.run(
+                    f"ip address add {lab.theirs.outer[version]}/{length} dev eth0; ip link set eth0 up"
                 )
-        guest.run(
-            f"ip link set eth0 up\nip address add {lab.theirs.outer[4]}/24 dev eth0\n"
-            f"ip address add {lab.theirs.outer[6]}/64 dev eth0"
-        )
-        yield lab
-    finally:
-        guest.close()
-        service.close()
-        namespace.close()
-
-
-def _no_dad(version: int) -> list[str]:
-    return ["nodad"] if version == 6 else []  # the address works at once
+            yield lab

@@ -49,7 +49,11 @@ class Guest:
                     pass_fds=(theirs.fileno(),),
                 )
         self._line, self._rest = ours, b""
-        self.release = self.run("uname -r")
+        try:
+            self.release = self.run("uname -r")
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, script: str, *, check: bool = True) -> str:
         """Run a shell script in the guest; what it printed, without the last line break.
