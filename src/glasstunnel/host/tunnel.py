@@ -2,7 +2,8 @@
 
 Rule: what the kernel hands over goes through the core in bursts, and what the core says is done at once, in
 its order; nothing is decided here. Each turn handles a bounded number of packets, so neither direction
-starves the other. Section: device.py for the five functions of the core, plain.py for the runs.
+starves the other. As in the kernel, the sockets are open while the interface is up (device.c ``wg_open``,
+``wg_stop``). Section: device.py for the functions of the core, plain.py for the runs, link.py for up and down.
 """
 
 import logging
@@ -15,6 +16,8 @@ from functools import partial
 
 from glasstunnel.host.backend import Datagrams, DataPath, choose
 from glasstunnel.host.clock import Timer, now
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.link import Link, LinkState
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
 from glasstunnel.host.tun import Tun
@@ -33,6 +36,7 @@ class Tunnel:
     """Serves ``device`` from ``loop``, between ``tun`` and ``udp``, which it owns from now on.
 
     Args:
+        udp: the sockets; None: they are opened when the interface comes up.
         mtu: of the interface, in bytes; packets are not padded past it.
         observer: is told of all that passes.
         on_deleted: called if somebody deletes the interface; by default the loop stops.
@@ -43,7 +47,7 @@ class Tunnel:
         self,
         device: Device,
         tun: Tun,
-        udp: Udp,
+        udp: Udp | None,
         loop: Loop,
         *,
         mtu: int = 1420,
@@ -51,48 +55,127 @@ class Tunnel:
         on_deleted: Callable[[], None] | None = None,
         backend: Callable[[Tun, Udp], DataPath] = choose,
     ) -> None:
-        self.device, self.tun, self.udp, self.mtu = device, tun, udp, mtu
+        self.device, self.tun, self.mtu = device, tun, mtu
         self._loop = loop
         self.observer = observer
         """Told of all that passes; may be changed at any time, None for nobody."""
         self._on_deleted = on_deleted or loop.stop
-        self._path = backend(tun, udp)
+        self._backend = backend
         self._timer = Timer(loop, self._settle)
-        device.listen_port = udp.port
+        self._link: Link | None = None
+        self._udp: Udp | None = None
+        self._path: DataPath | None = None
+        self._lost: Counter[str] = Counter()  # at the sockets that are closed again
         loop.watch(tun.fd, self._tun_readable)
-        for port in self._path.datagrams:
-            loop.watch(port.fd, partial(self._udp_readable, port))
+        if udp:
+            self._open(udp)
 
-    def start(self) -> None:
-        """The interface is up: speak to the peers that have a persistent keepalive."""
+    def follow(self) -> None:
+        """From now on, be up while the interface is, have its MTU, and end with it."""
+        self._link = Link(self.tun, self._loop, self._link_changed, self._deleted)
+
+    def up(self) -> None:
+        """The interface is up: open the sockets, and speak to the peers that have a persistent keepalive.
+
+        Raises:
+            HostError: if the port cannot be opened.
+        """
+        if not self._udp:
+            self._open(Udp(self.device.listen_port, self.device.fwmark))
         self._perform(self.device.up(now()))
         self._settle()
+
+    def down(self) -> None:
+        """The interface is down: sessions end, and the sockets close. The port is kept for the next time."""
+        self.device.down()
+        self._close_sockets()
+        self._settle()
+
+    def listen(self, port: int) -> None:
+        """Use this UDP port, or one that is free if it is 0; while the interface is down, when it comes up.
+
+        Raises:
+            HostError: if it cannot be opened; then the port before is still in use.
+        """
+        if not self._udp:
+            self.device.listen_port = port
+        elif port != self._udp.port:
+            udp = Udp(port, self.device.fwmark)
+            self._close_sockets()
+            self._open(udp)
+
+    def mark(self, fwmark: int) -> None:
+        """Mark the encrypted packets. Raises :exc:`HostError` if that is not permitted."""
+        if self._udp:
+            self._udp.set_fwmark(fwmark)
+        self.device.fwmark = fwmark
 
     def close(self) -> None:
         """Stop serving and close everything; with the TUN the interface disappears. Harmless when closed."""
         if self.tun.fd < 0:
             return
+        if self._link:
+            self._link.close()
         self._loop.unwatch(self.tun.fd)
-        for port in self._path.datagrams:
-            self._loop.unwatch(port.fd)
+        self._close_sockets()
         self._timer.close()
-        self.udp.close()
         self.tun.close()
+
+    @property
+    def udp(self) -> Udp:
+        """The sockets, which are open now."""
+        assert self._udp
+        return self._udp
 
     @property
     def errors(self) -> Counter[str]:
         """Packets and datagrams lost at the kernel's edge, by reason; the core counts its own drops."""
-        return self._path.errors
+        return self._lost + self._path.errors if self._path else Counter(self._lost)
+
+    def _open(self, udp: Udp) -> None:
+        self._udp, self._path = udp, self._backend(self.tun, udp)
+        self.device.listen_port = udp.port
+        for port in self._path.datagrams:
+            self._loop.watch(port.fd, partial(self._udp_readable, port))
+
+    def _close_sockets(self) -> None:
+        if self._path and self._udp:
+            for port in self._path.datagrams:
+                self._loop.unwatch(port.fd)
+            self._lost += self._path.errors
+            self._udp.close()
+        self._udp = self._path = None
+
+    def _link_changed(self, state: LinkState) -> None:
+        self.mtu = state.mtu
+        if state.up and not self.device.is_up:
+            try:
+                self.up()
+            except HostError as error:
+                _log.error("%s does not come up: %s", self.tun.name, error)  # noqa: TRY400 - one sentence
+        elif not state.up and self.device.is_up:
+            self.down()
+
+    def _deleted(self) -> None:
+        _log.warning("the interface %s was deleted", self.tun.name)
+        self._loop.unwatch(self.tun.fd)
+        if self._link:
+            self._link.close()
+        self._on_deleted()
 
     def _tun_readable(self) -> None:
-        device, observer, path, port = self.device, self.observer, self._path, self._path.packets
+        if self._link and not self.device.is_up:
+            self._link.read()  # it came up before this packet came
+        device, observer, path = self.device, self.observer, self._path
+        if path is None:
+            self._discard()
+            return
+        port = path.packets
         for limit in _TURN:
             try:
                 destination = port.read(limit)
             except OSError:
-                _log.warning("the interface %s was deleted", self.tun.name)
-                self._loop.unwatch(self.tun.fd)
-                self._on_deleted()
+                self._deleted()
                 return
             if destination is None:
                 break
@@ -107,7 +190,18 @@ class Tunnel:
                 port.write(result.rows)
         self._settle()
 
+    def _discard(self) -> None:
+        """Without sockets a packet goes nowhere."""
+        try:
+            for _ in range(_TURN[0]):
+                os.read(self.tun.fd, 1)  # the rest of the packet is lost too, as it should be
+        except BlockingIOError:
+            return
+        except OSError:
+            self._deleted()
+
     def _udp_readable(self, port: Datagrams) -> None:
+        assert self._path
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
         for limit in _TURN:
             remote = port.read(limit)
