@@ -78,12 +78,23 @@ class AllowedIPs(Generic[Owner]):
     def remove(self, owner: Owner) -> None:
         """Take every prefix from ``owner``."""
         for address, length in self._owned.pop(owner, {}):
-            family = self._families[len(address)]
-            table = family.by_length[length]
-            del table[int.from_bytes(address) >> (family.bits - length)]
-            if not table:
-                del family.by_length[length]
-                family.arrange()
+            self._drop(address, length)
+
+    def withdraw(self, address: bytes, length: int, owner: Owner) -> None:
+        """Take one prefix from ``owner``; nothing happens if it is not its. Raises as :meth:`prefix`."""
+        prefix = self.prefix(address, length)
+        owned = self._owned.get(owner, {})
+        if prefix in owned:
+            del owned[prefix]
+            self._drop(*prefix)
+
+    def _drop(self, address: bytes, length: int) -> None:
+        family = self._families[len(address)]
+        table = family.by_length[length]
+        del table[int.from_bytes(address) >> (family.bits - length)]
+        if not table:
+            del family.by_length[length]
+            family.arrange()
 
     def lookup(self, address: bytes) -> Owner | None:
         """The owner of the longest prefix that holds ``address`` (4 or 16 bytes), or None."""

@@ -4,15 +4,16 @@ Rule: keys are lowercase hexadecimal, lines are ``key=value``, a reply ends with
 the socket over which it travels is the host's. Section: https://www.wireguard.com/xplatform/.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop
 
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Path
+from glasstunnel.wireguard.events import Event, Path
 from glasstunnel.wireguard.handshake import NO_PSK
 from glasstunnel.wireguard.peer import Peer
+from glasstunnel.wireguard.setrequest import PROTOCOL_VERSION, PeerRequest, SetRequest
 
-PROTOCOL_VERSION = 1
 _SECOND = 1_000_000_000
 
 
@@ -62,3 +63,78 @@ def format_endpoint(path: Path) -> str:
     """``192.0.2.1:51820`` or ``[2001:db8::1]:51820``."""
     host, port = path.remote
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is left to be done when a ``set`` has changed the device."""
+
+    events: list[Event]
+    listen_port: int | None
+    """UDP port to bind to, 0 for any, None if the request does not speak of it."""
+    fwmark: int | None
+    """Mark of the sockets, 0 for none, None if the request does not speak of it."""
+
+
+def set(device: Device, request: str, now: float) -> Changes:  # noqa: A001 (the interface's own word)
+    """Carry out a request: the lines after ``set=1``, without the empty one.
+
+    Args:
+        device: what to change.
+        request: the lines.
+        now: seconds of the device's clock.
+
+    Raises:
+        UapiError: if the request cannot be understood; then nothing has changed.
+    """
+    wanted = SetRequest()
+    wanted.read(request.split("\n") if request else ())
+    events = [event for step in apply(device, wanted, lambda: now) for event in step]
+    return Changes(events, wanted.listen_port, wanted.fwmark)
+
+
+def apply(device: Device, wanted: SetRequest, now: Callable[[], float]) -> Iterator[list[Event]]:
+    """Change the device, in small steps. What belongs to sockets, port and mark, is the host's.
+
+    Yields after each step what is to be done at once. Between two steps packets may pass, but no other
+    request may be carried out.
+
+    Args:
+        device: what to change.
+        wanted: what it shall be.
+        now: tells the seconds of the device's clock.
+    """
+    if wanted.private_key is not None:
+        device.set_private_key(wanted.private_key if any(wanted.private_key) else None)
+        yield []
+    if wanted.replace_peers:
+        for public_key in list(device.peers):
+            device.remove_peer(public_key)
+            yield []
+    for request in wanted.peers:
+        yield from _apply_peer(device, request, now)
+
+
+def _apply_peer(device: Device, wanted: PeerRequest, now: Callable[[], float]) -> Iterator[list[Event]]:
+    if wanted.remove:
+        device.remove_peer(wanted.public_key)
+        return
+    peer = device.peers.get(wanted.public_key)
+    if peer is None:
+        if wanted.update_only or wanted.public_key == device.public_key:
+            return
+        peer = device.add_peer(wanted.public_key)
+    if wanted.preshared_key is not None:
+        peer.preshared_key = wanted.preshared_key
+    if wanted.replace_allowed_ips:
+        device.allowed_ips.remove(peer)
+    for (address, length), given in wanted.allowed_ips.items():
+        if given:
+            device.allowed_ips.insert(address, length, peer)
+        else:
+            device.allowed_ips.withdraw(address, length, peer)
+        yield []
+    if wanted.endpoint is not None:
+        yield peer.set_endpoint(now(), wanted.endpoint)
+    if wanted.persistent_keepalive is not None:
+        yield peer.set_persistent_keepalive(now(), wanted.persistent_keepalive)
