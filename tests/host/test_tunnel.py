@@ -173,7 +173,7 @@ def test_ecn_bits_reach_the_other_side(pair: Pair) -> None:
 def test_a_persistent_keepalive_begins_when_the_interface_is_up(pair: Pair) -> None:
     (peer,) = pair.left.tunnel.device.peers.values()
     peer.timers.persistent_keepalive = 25
-    pair.left.tunnel.start()
+    pair.left.tunnel.up()
     pair.serve_until(lambda: peer.last_handshake is not None)
     assert pair.left.diary.of("packet_out") == []
 

@@ -7,13 +7,12 @@ is the plan's business (:mod:`glasstunnel.operate.plan`). Section: wg-quick(8).
 import logging
 import os
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from glasstunnel.host import dns, firewall, programs
-from glasstunnel.host.clock import now
+from glasstunnel.host.answer import answer
 from glasstunnel.host.control import ControlSocket, path_of
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal, original_value
@@ -22,11 +21,9 @@ from glasstunnel.host.netlink import MAIN_TABLE, Netlink, Rule
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
-from glasstunnel.wireguard import uapi
 from glasstunnel.wireguard.device import Device
 
 _SRC_VALID_MARK = Path("/proc/sys/net/ipv4/conf/all/src_valid_mark")
-_NOT_SUPPORTED, _INVALID = "errno=-95\n\n", "errno=-22\n\n"  # EOPNOTSUPP, EINVAL; wg(8) expects them negative
 _log = logging.getLogger(__name__)
 
 
@@ -76,10 +73,11 @@ class Setup:
         self._journal.on_unwind(tun.close)
         udp = Udp(port, device.fwmark)
         self._journal.on_unwind(udp.close)
-        self._tunnel = Tunnel(device, tun, udp, self._loop)
-        self._journal.on_unwind(self._tunnel.close)
+        self._tunnel = tunnel = Tunnel(device, tun, udp, self._loop)
+        self._journal.on_unwind(tunnel.close)
+        tunnel.follow()
         self._journal.write_down("file", path=str(path_of(self.name)))
-        control = ControlSocket(self.name, self._loop, self._answer)
+        control = ControlSocket(self.name, self._loop, partial(answer, tunnel))
         self._journal.on_unwind(control.close)
 
     def address(self, address: str) -> None:
@@ -89,7 +87,6 @@ class Setup:
     def link_up(self, mtu: int) -> None:
         """Set the MTU and switch the interface on."""
         self._net.link_up(self.name, mtu)
-        self.tunnel.mtu = mtu
 
     def dns(self, servers: Sequence[str], search: Sequence[str]) -> None:
         """Use these name servers and search domains."""
@@ -102,8 +99,7 @@ class Setup:
 
     def mark(self, fwmark: int) -> None:
         """Mark the encrypted packets, so that rules can tell them from those that are to be encrypted."""
-        self.tunnel.udp.set_fwmark(fwmark)
-        self.tunnel.device.fwmark = fwmark
+        self.tunnel.mark(fwmark)
 
     def rule(self, version: int, table: int, *, unless_mark: int = 0, suppress_default: bool = False) -> None:
         """Add a rule before all others but the one for local addresses."""
@@ -142,9 +138,8 @@ class Setup:
         self._journal.on_unwind(lambda: self._run_down(self._pre_down))
 
     def finish(self) -> None:
-        """The interface works: begin persistent keepalives; the commands for its going will have to run."""
+        """The interface works: the commands for its going will have to run."""
         self._owe_commands()
-        self.tunnel.start()
 
     def _owe_commands(self) -> None:
         if not self._owes_commands:
@@ -170,10 +165,3 @@ class Setup:
             self._loop.unwatch(pidfd)
             os.close(pidfd)
         return status
-
-    def _answer(self, request: str) -> str | None:
-        if request == "get=1":
-            return uapi.get(self.tunnel.device, now(), time.time_ns())
-        if request.startswith("set=1"):
-            return _NOT_SUPPORTED
-        return _INVALID if request.startswith("get=1\n") else None

@@ -3,7 +3,8 @@
 Rule: what the kernel hands over goes through the core in bursts, and what the core says is done at once, in
 its order; nothing is decided here. Each turn handles a bounded number of packets, so neither direction
 starves the other. As in the kernel, the sockets are open while the interface is up (device.c ``wg_open``,
-``wg_stop``). Section: device.py for the functions of the core, plain.py for the runs, link.py for up and down.
+``wg_stop``). Section: device.py for the functions of the core, plain.py for the runs, link.py for the
+interface's life.
 """
 
 import logging
@@ -61,7 +62,7 @@ class Tunnel:
         """Told of all that passes; may be changed at any time, None for nobody."""
         self._on_deleted = on_deleted or loop.stop
         self._backend = backend
-        self._timer = Timer(loop, self._settle)
+        self._timer = Timer(loop, self.settle)
         self._link: Link | None = None
         self._udp: Udp | None = None
         self._path: DataPath | None = None
@@ -82,14 +83,14 @@ class Tunnel:
         """
         if not self._udp:
             self._open(Udp(self.device.listen_port, self.device.fwmark))
-        self._perform(self.device.up(now()))
-        self._settle()
+        self.perform(self.device.up(now()))
+        self.settle()
 
     def down(self) -> None:
         """The interface is down: sessions end, and the sockets close. The port is kept for the next time."""
         self.device.down()
         self._close_sockets()
-        self._settle()
+        self.settle()
 
     def listen(self, port: int) -> None:
         """Use this UDP port, or one that is free if it is 0; while the interface is down, when it comes up.
@@ -152,7 +153,7 @@ class Tunnel:
             try:
                 self.up()
             except HostError as error:
-                _log.error("%s does not come up: %s", self.tun.name, error)  # noqa: TRY400 - one sentence
+                _log.error("%s does not come up: %s", self.tun.name, error)
         elif not state.up and self.device.is_up:
             self.down()
 
@@ -188,7 +189,7 @@ class Tunnel:
                 path.send(result.path, result.tos)
             elif isinstance(result, Refused):
                 port.write(result.rows)
-        self._settle()
+        self.settle()
 
     def _discard(self) -> None:
         """Without sockets a packet goes nowhere."""
@@ -215,26 +216,28 @@ class Tunnel:
                 if observer:
                     _tell(observer.packet_in, burst.packets(opened.rows))
                 packets.write(opened.rows)
-                self._perform(opened.events)
+                self.perform(opened.events)
             else:
                 message = first[: burst.size[0]]
-                self._perform(device.receive(now(), time.time_ns(), os.urandom, message, remote))
-        self._settle()
+                self.perform(device.receive(now(), time.time_ns(), os.urandom, message, remote))
+        self.settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """After every turn: do what is due, and sleep no longer than until the next deadline."""
         if self.device.deadline <= now():
-            self._perform(self.device.tick(now(), time.time_ns(), os.urandom))
+            self.perform(self.device.tick(now(), time.time_ns(), os.urandom))
         self._timer.arm(self.device.deadline)
 
-    def _perform(self, events: Iterable[Event]) -> None:
+    def perform(self, events: Iterable[Event]) -> None:
+        """Do what the core says, in its order; :meth:`settle` is due afterwards."""
         for event in events:
             if self.observer:
                 self.observer.event(now(), event)
             if isinstance(event, Send):
                 if self.observer:
                     self.observer.datagram_out(now(), event.data, event.path, event.tos)
-                self.udp.send(event.data, event.path, event.tos)
+                if self._udp:
+                    self._udp.send(event.data, event.path, event.tos)
             elif isinstance(event, KeysReady):
                 role = "initiator" if event.initiator else "responder"
                 _log.debug("%s: a session with %s stands (%s)", self.tun.name, _short(event.peer), role)
