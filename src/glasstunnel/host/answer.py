@@ -35,10 +35,7 @@ def _set(tunnel: Tunnel, lines: str) -> str:
     wanted = SetRequest()
     try:
         wanted.read(lines.split("\n") if lines else ())
-        if wanted.fwmark is not None:
-            tunnel.mark(wanted.fwmark)
-        if wanted.listen_port is not None:
-            tunnel.listen(wanted.listen_port)
+        tunnel.bind(wanted.listen_port, wanted.fwmark)
     except UapiError as error:
         _log.error("%s: set: %s", tunnel.tun.name, error)
         return _errno(error.errno)
@@ -48,7 +45,6 @@ def _set(tunnel: Tunnel, lines: str) -> str:
         return _errno(cause.errno or EIO if isinstance(cause, OSError) else EIO)
     for events in uapi.apply(tunnel.device, wanted, now):
         tunnel.perform(events)
-    tunnel.settle()
     return _errno(0)
 
 

@@ -69,20 +69,23 @@ class Link:
 
     def read(self) -> None:
         """Take in what the kernel has said of the link until now."""
-        news = self._socket
+        news, overrun = self._socket, False
         while news and news is self._socket:  # it may be closed, or another one, after any message
             try:
                 messages = list(_messages(news.recv(_LONGEST)))
             except BlockingIOError:
-                return
+                if not overrun:
+                    return
+                self._ask(news)  # now there is room for the answer
+                overrun = False
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                self._ask(news)  # some news did not fit into the socket's buffer: what is true now?
-                continue
-            for message in messages:
-                if news is self._socket:
-                    self._take(*message)
+                overrun = True  # some news did not fit into the socket's buffer: what is true in the end?
+            else:
+                for message in messages:
+                    if news is self._socket:
+                        self._take(*message)
 
     def close(self) -> None:
         """Follow it no longer. Harmless when closed already."""

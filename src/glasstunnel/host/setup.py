@@ -99,7 +99,7 @@ class Setup:
 
     def mark(self, fwmark: int) -> None:
         """Mark the encrypted packets, so that rules can tell them from those that are to be encrypted."""
-        self.tunnel.mark(fwmark)
+        self.tunnel.bind(None, fwmark)
 
     def rule(self, version: int, table: int, *, unless_mark: int = 0, suppress_default: bool = False) -> None:
         """Add a rule before all others but the one for local addresses."""

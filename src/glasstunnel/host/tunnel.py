@@ -62,10 +62,11 @@ class Tunnel:
         """Told of all that passes; may be changed at any time, None for nobody."""
         self._on_deleted = on_deleted or loop.stop
         self._backend = backend
-        self._timer = Timer(loop, self.settle)
+        self._timer = Timer(loop, self._settle)
         self._link: Link | None = None
         self._udp: Udp | None = None
         self._path: DataPath | None = None
+        self._is_deleted = False
         self._lost: Counter[str] = Counter()  # at the sockets that are closed again
         loop.watch(tun.fd, self._tun_readable)
         if udp:
@@ -84,32 +85,35 @@ class Tunnel:
         if not self._udp:
             self._open(Udp(self.device.listen_port, self.device.fwmark))
         self.perform(self.device.up(now()))
-        self.settle()
 
     def down(self) -> None:
         """The interface is down: sessions end, and the sockets close. The port is kept for the next time."""
         self.device.down()
         self._close_sockets()
-        self.settle()
+        self._settle()
 
-    def listen(self, port: int) -> None:
-        """Use this UDP port, or one that is free if it is 0; while the interface is down, when it comes up.
+    def bind(self, port: int | None, fwmark: int | None) -> None:
+        """Move to another UDP port, 0 for any that is free, and mark what is sent, 0 for no mark; None leaves
+        either as it is. While the interface is down this is for when it comes up.
 
         Raises:
-            HostError: if it cannot be opened; then the port before is still in use.
+            HostError: if the port is in use or something is not permitted; then all is as before.
         """
+        mark = self.device.fwmark if fwmark is None else fwmark
         if not self._udp:
-            self.device.listen_port = port
-        elif port != self._udp.port:
-            udp = Udp(port, self.device.fwmark)
+            self.device.listen_port = self.device.listen_port if port is None else port
+        elif port is not None and port != self._udp.port:
+            udp = Udp(port, mark)
             self._close_sockets()
             self._open(udp)
-
-    def mark(self, fwmark: int) -> None:
-        """Mark the encrypted packets. Raises :exc:`HostError` if that is not permitted."""
-        if self._udp:
+        elif fwmark is not None:
             self._udp.set_fwmark(fwmark)
-        self.device.fwmark = fwmark
+        self.device.fwmark = mark
+
+    def perform(self, events: Iterable[Event]) -> None:
+        """Do what the core says, from outside of the data path, and what is due."""
+        self._perform(events)
+        self._settle()
 
     def close(self) -> None:
         """Stop serving and close everything; with the TUN the interface disappears. Harmless when closed."""
@@ -158,6 +162,10 @@ class Tunnel:
             self.down()
 
     def _deleted(self) -> None:
+        """Heard of from the link, or from the TUN itself."""
+        if self._is_deleted:
+            return
+        self._is_deleted = True
         _log.warning("the interface %s was deleted", self.tun.name)
         self._loop.unwatch(self.tun.fd)
         if self._link:
@@ -189,7 +197,7 @@ class Tunnel:
                 path.send(result.path, result.tos)
             elif isinstance(result, Refused):
                 port.write(result.rows)
-        self.settle()
+        self._settle()
 
     def _discard(self) -> None:
         """Without sockets a packet goes nowhere."""
@@ -216,20 +224,19 @@ class Tunnel:
                 if observer:
                     _tell(observer.packet_in, burst.packets(opened.rows))
                 packets.write(opened.rows)
-                self.perform(opened.events)
+                self._perform(opened.events)
             else:
                 message = first[: burst.size[0]]
-                self.perform(device.receive(now(), time.time_ns(), os.urandom, message, remote))
-        self.settle()
+                self._perform(device.receive(now(), time.time_ns(), os.urandom, message, remote))
+        self._settle()
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """After every turn: do what is due, and sleep no longer than until the next deadline."""
         if self.device.deadline <= now():
-            self.perform(self.device.tick(now(), time.time_ns(), os.urandom))
+            self._perform(self.device.tick(now(), time.time_ns(), os.urandom))
         self._timer.arm(self.device.deadline)
 
-    def perform(self, events: Iterable[Event]) -> None:
-        """Do what the core says, in its order; :meth:`settle` is due afterwards."""
+    def _perform(self, events: Iterable[Event]) -> None:
         for event in events:
             if self.observer:
                 self.observer.event(now(), event)
