@@ -32,7 +32,7 @@ class Interface:
         self.name = f"gs{os.getpid()}n{next(_numbers)}"
         self.answer = answer
         self.loop = Loop()
-        self.control = ControlSocket(self.name, self.loop, lambda _request: self.answer)
+        self.control = ControlSocket(self.name, self.loop, lambda _request: iter((self.answer,)))
         self.thread = threading.Thread(target=self.loop.run, daemon=True)
         self.thread.start()
 

@@ -19,11 +19,11 @@ from tests.host.fakes import NOBODY, in_a_child
 PATIENCE = 10.0  # seconds: a safety net
 
 
-def answer(request: str) -> str | None:
+def answer(request: str) -> Iterator[str] | None:
     if request == "get=1":
-        return "listen_port=51820\nerrno=0\n\n"
+        return iter(("listen_port=51820\n", "", "errno=0\n\n"))
     if request.startswith("big="):
-        return "x" * int(request[4:]) + "\n\n"
+        return iter(("x" * int(request[4:]), "\n\n"))
     return None
 
 

@@ -16,7 +16,7 @@ from functools import partial
 
 from glasstunnel import __version__
 from glasstunnel.host import control, daemon
-from glasstunnel.host.answer import answer
+from glasstunnel.host.answers import answer
 from glasstunnel.host.control import ControlSocket
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.loop import Loop

@@ -2,14 +2,18 @@
 
 Rule: requests and replies are UAPI text that ends with an empty line. A client that stalls, sends nonsense or
 goes away costs the tunnel nothing: no read or write waits, and what is kept of a client's request is bounded.
+Requests are carried out one after the other, whoever sent them, each in slices between which packets pass.
 Only root may connect. Section: https://www.wireguard.com/xplatform/, unix(7).
 """
 
 import errno
+import logging
 import os
 import socket
 import struct
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from glasstunnel.host import libc
@@ -20,13 +24,21 @@ from glasstunnel.host.tun import check_name
 DIRECTORY = Path("/var/run/wireguard")
 """Where wg(8) looks for the sockets of all user-space implementations."""
 _SUFFIX = ".sock"
-_LONGEST_REQUEST = 1 << 16  # bytes
+_LONGEST_REQUEST = 1 << 26  # bytes: a million prefixes
+_CHUNK = 1 << 16  # bytes of one read
+_SLICE = 0.005  # seconds of work in one turn of the loop, at the least one step of it
 _MOST_CLIENTS = 64
 _UCRED = struct.Struct("=3i")  # process, user, group
 _END = b"\n\n"
 
-Answer = Callable[[str], str | None]
-"""From a request without its empty line to the reply with it; None: hang up."""
+_log = logging.getLogger(__name__)
+
+Answer = Callable[[str], Iterator[str] | None]
+"""From a request without its empty line to the reply with it, piece by piece; None: hang up.
+
+Each piece, which may be empty, is a small step of the work. Once begun it is carried on to its end, even if
+the client has gone.
+"""
 
 
 def path_of(interface: str, directory: Path = DIRECTORY) -> Path:
@@ -159,10 +171,12 @@ class ControlSocket:
     ) -> None:
         self._loop, self._answer = loop, answer
         self._clients: dict[_Client, None] = {}  # the oldest first
+        self._work: deque[Iterator[None]] = deque()  # one for each request, the first of them under way
         self._listener = listener or _listen(interface, directory)
         self._listener.setblocking(False)
         self.path = Path(self._listener.getsockname())
         self._removal = -1
+        self._always_readable = os.eventfd(1, os.EFD_CLOEXEC)
         loop.watch(self._listener.fileno(), self._accept)
 
     def on_removal(self, callback: Callable[[], None]) -> None:
@@ -189,6 +203,8 @@ class ControlSocket:
             self._removal = -1
         self._loop.unwatch(self._listener.fileno())
         self._listener.close()
+        self._loop.unwatch(self._always_readable)
+        os.close(self._always_readable)
         for client in list(self._clients):
             client.close()
         self.path.unlink(missing_ok=True)
@@ -202,70 +218,111 @@ class ControlSocket:
             return  # any other: the client has gone again
         if len(self._clients) >= _MOST_CLIENTS:
             self._make_room()
-        self._clients[_Client(connection, self._loop, self._answer, self._clients.pop)] = None
+        self._clients[_Client(connection, self._loop, self._submit, self._clients.pop)] = None
 
     def _make_room(self) -> None:
         """Hang up on the client that has been connected longest: a silent one must not lock others out."""
         for client in list(self._clients)[:1]:
             client.close()
 
+    def _submit(self, client: "_Client", request: str) -> None:
+        """Put a request at the end of the queue."""
+        self._work.append(self._carry_out(client, request))
+        self._loop.watch(self._always_readable, self._proceed)
+
+    def _proceed(self) -> None:
+        """Work for one slice; the loop comes back as long as there is work."""
+        end = time.monotonic() + _SLICE
+        while self._work:
+            for _ in self._work[0]:
+                if time.monotonic() >= end:
+                    return
+            self._work.popleft()
+        self._loop.unwatch(self._always_readable)
+
+    def _carry_out(self, client: "_Client", request: str) -> Iterator[None]:
+        steps = None if client.closed else self._answer(request)
+        if steps is None:
+            client.close()
+            return
+        reply = bytearray()
+        for piece in steps:
+            reply += piece.encode()
+            yield
+        client.reply(reply)
+
 
 class _Client:
-    """One connection: any number of requests, answered in their order."""
+    """One connection: any number of requests, answered in their order.
+
+    While one is carried out, or a reply waits for its reader, nothing more is read.
+    """
 
     def __init__(
         self,
         connection: socket.socket,
         loop: Loop,
-        answer: Answer,
+        submit: Callable[["_Client", str], None],
         on_close: Callable[["_Client"], None],
     ) -> None:
         connection.setblocking(False)
-        self._connection, self._loop, self._answer, self._on_close = connection, loop, answer, on_close
+        self._connection, self._loop, self._submit, self._on_close = connection, loop, submit, on_close
         self._request, self._reply = bytearray(), bytearray()
-        self._ended = False  # no more requests will come, or be listened to
+        self._searched = 0  # bytes of the request in which there is no end
+        self._ended = False  # no more will come
+        self.closed = False
         loop.watch(connection.fileno(), self._readable)
 
     def close(self) -> None:
-        self._loop.unwatch(self._connection.fileno())
-        self._connection.close()
-        self._on_close(self)
+        """Hang up. Harmless when closed."""
+        if not self.closed:
+            self.closed = True
+            self._loop.unwatch(self._connection.fileno())
+            self._connection.close()
+            self._on_close(self)
+
+    def reply(self, text: bytearray) -> None:
+        """Send the answer to the request that was submitted, and go on with the next."""
+        if not self.closed:
+            self._reply = text
+            self._writable()
 
     def _readable(self) -> None:
         try:
-            chunk = self._connection.recv(_LONGEST_REQUEST)
+            chunk = self._connection.recv(_CHUNK)
         except BlockingIOError:
             return
         except OSError:
             chunk = b""
         self._request += chunk
-        self._ended = not chunk or len(self._request) > _LONGEST_REQUEST
-        self._serve()
+        self._ended = not chunk
+        self._go_on()
 
-    def _serve(self) -> None:
-        """Answer one request after the other; while a reply waits for its reader, so do the requests."""
-        self._write()
-        while not self._reply and _END in self._request:
-            request, _, self._request = self._request.partition(_END)
-            reply = self._answer(request.decode(errors="replace"))
-            if reply is None:
-                self._ended = True
-                break
-            self._reply += reply.encode()
-            self._write()
-        if self._ended and not self._reply:
-            self.close()
-        elif self._ended:
-            self._loop.watch(self._connection.fileno(), None, self._serve)
-        else:
-            self._loop.watch(self._connection.fileno(), self._readable, self._serve if self._reply else None)
-
-    def _write(self) -> None:
+    def _writable(self) -> None:
         try:
             while self._reply:
                 del self._reply[: self._connection.send(self._reply)]
         except BlockingIOError:
-            pass
+            self._loop.watch(self._connection.fileno(), None, self._writable)
         except OSError:  # the client has gone
-            self._ended = True
-            self._reply.clear()
+            self.close()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Submit the next request if it is there, or wait for the rest of it."""
+        end = self._request.find(_END, self._searched)
+        if end >= 0:
+            request = self._request[:end].decode(errors="replace")
+            del self._request[: end + len(_END)]
+            self._searched = 0
+            self._loop.unwatch(self._connection.fileno())
+            self._submit(self, request)
+        elif self._ended:
+            self.close()
+        elif len(self._request) > _LONGEST_REQUEST:
+            _log.warning("a request on the control socket is longer than %d bytes: refused", _LONGEST_REQUEST)
+            self.close()
+        else:
+            self._searched = max(0, len(self._request) - 1)
+            self._loop.watch(self._connection.fileno(), self._readable)

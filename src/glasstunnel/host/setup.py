@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from glasstunnel.host import dns, firewall, programs
-from glasstunnel.host.answer import answer
+from glasstunnel.host.answers import answer
 from glasstunnel.host.control import ControlSocket, path_of
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal, original_value

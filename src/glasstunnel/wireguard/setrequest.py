@@ -24,7 +24,7 @@ Prefix = tuple[bytes, int]
 
 
 class UapiError(Exception):
-    """A request that is not carried out: ``errno`` is the positive number, ``str()`` a sentence for the log."""
+    """A request that is not carried out: ``errno`` is positive, ``str()`` a sentence for the log."""
 
     def __init__(self, errno: int, text: str) -> None:
         super().__init__(text)

@@ -12,33 +12,45 @@ from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, Path
 from glasstunnel.wireguard.handshake import NO_PSK
 from glasstunnel.wireguard.peer import Peer
-from glasstunnel.wireguard.setrequest import PROTOCOL_VERSION, PeerRequest, SetRequest
+from glasstunnel.wireguard.setrequest import PROTOCOL_VERSION, PeerRequest, Prefix, SetRequest
 
 _SECOND = 1_000_000_000
+_PIECE = 256  # allowed IPs in one step
 
 
 def get(device: Device, now: float, wall: int) -> str:
-    """The reply to ``get=1``: the device and its peers.
+    """The reply to ``get=1``: the device and its peers. Arguments as for :func:`get_in_steps`."""
+    return "".join(get_in_steps(device, now, wall))
+
+
+def get_in_steps(device: Device, now: float, wall: int) -> Iterator[str]:
+    """The reply to ``get=1``, in pieces of bounded size.
 
     Args:
-        device: what to describe.
+        device: what to describe; between two pieces packets may pass.
         now: seconds of the device's clock.
         wall: nanoseconds since 1970 at the same moment; with it, ages become times of day.
     """
-    return (
-        "".join(f"{key}={value}\n" for key, value in (*_device_lines(device, now, wall), ("errno", 0))) + "\n"
-    )
+    yield _text(_device_lines(device))
+    for peer in list(device.peers.values()):
+        yield _text(_peer_lines(peer, now, wall))
+        prefixes = peer.allowed_ips
+        for begin in range(0, len(prefixes), _PIECE):
+            yield "".join(map(_allowed_ip_line, prefixes[begin : begin + _PIECE]))
+    yield "errno=0\n\n"
 
 
-def _device_lines(device: Device, now: float, wall: int) -> Iterator[tuple[str, object]]:
+def _text(lines: Iterator[tuple[str, object]]) -> str:
+    return "".join([f"{key}={value}\n" for key, value in lines])
+
+
+def _device_lines(device: Device) -> Iterator[tuple[str, object]]:
     if device.private_key is not None:
         yield "private_key", device.private_key.hex()
     if device.listen_port:
         yield "listen_port", device.listen_port
     if device.fwmark:
         yield "fwmark", device.fwmark
-    for peer in device.peers.values():
-        yield from _peer_lines(peer, now, wall)
 
 
 def _peer_lines(peer: Peer, now: float, wall: int) -> Iterator[tuple[str, object]]:
@@ -55,8 +67,11 @@ def _peer_lines(peer: Peer, now: float, wall: int) -> Iterator[tuple[str, object
     yield "tx_bytes", peer.tx_bytes
     yield "rx_bytes", peer.rx_bytes
     yield "persistent_keepalive_interval", peer.persistent_keepalive
-    for address, length in peer.allowed_ips:
-        yield "allowed_ip", f"{inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)}/{length}"
+
+
+def _allowed_ip_line(prefix: Prefix) -> str:
+    address, length = prefix
+    return f"allowed_ip={inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)}/{length}\n"
 
 
 def format_endpoint(path: Path) -> str:
