@@ -11,6 +11,7 @@ from glasstunnel.operate import keys
 from glasstunnel.operate.config import Config, ConfigError, Endpoint, Interface, Peer, parse
 from glasstunnel.operate.plan import make_device
 from glasstunnel.operate.up import save
+from glasstunnel.wireguard.crypto import clamp
 from glasstunnel.wireguard.events import Path as NetworkPath
 
 OURS, THEIRS = bytes([1]) * 32, keys.pubkey(bytes([2]) * 32)
@@ -33,7 +34,7 @@ def resolve(endpoint: Endpoint) -> NetworkPath:
 
 def test_a_device_is_what_its_configuration_says() -> None:
     device = make_device(CONFIG, resolve)
-    assert (device.private_key, device.fwmark) == (OURS, 7)
+    assert (device.private_key, device.fwmark) == (clamp(OURS), 7)
     (peer,) = device.peers.values()
     assert (peer.public_key, peer.preshared_key) == (THEIRS, bytes([3]) * 32)
     assert peer.endpoint == NetworkPath(("192.0.2.1", 51820))
