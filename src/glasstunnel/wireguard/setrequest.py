@@ -89,7 +89,7 @@ class SetRequest:
         for line in lines:
             key, equals, value = line.partition("=")
             if not equals:
-                raise UapiError(EPROTO, f"expected key=value, got {_shown(line)}")
+                raise UapiError(EPROTO, "expected key=value in each line")  # which may be a secret
             if key == "public_key":
                 self.peers.append(PeerRequest(_key(key, value)))
             elif self.peers:

@@ -128,6 +128,7 @@ def apply(device: Device, wanted: SetRequest, now: Callable[[], float]) -> Itera
             yield []
     for request in wanted.peers:
         yield from _apply_peer(device, request, now)
+        yield []
 
 
 def _apply_peer(device: Device, wanted: PeerRequest, now: Callable[[], float]) -> Iterator[list[Event]]:
