@@ -6,6 +6,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,13 +93,117 @@ def test_who_says_nothing_or_nonsense_is_hung_up_on_and_others_are_answered(serv
         assert control.ask("wg0", directory=served.directory).startswith("listen_port")
 
 
-def test_a_request_without_an_end_is_not_kept_for_ever(served: Served) -> None:
+def test_a_request_without_an_end_is_not_kept_for_ever(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_LONGEST_REQUEST", 1_000_000)
+
     def talk(client: socket.socket) -> None:
         while True:
             client.sendall(b"x" * 4096)
 
     with served.client() as client, pytest.raises(ConnectionError):
         talk(client)
+
+
+def test_a_request_of_megabytes_is_taken_in(served: Served) -> None:
+    with served.client() as client:
+        client.sendall(b"get=1" + b"\nx" * 3_000_000 + b"\n\nget=1\n\n")
+        assert receive(client, 100) == b"", "the answer to the first was to hang up"
+
+
+def test_a_request_that_is_cut_short_is_not_carried_out(served: Served) -> None:
+    with served.client() as client:
+        client.sendall(b"get=1\n")
+        client.shutdown(socket.SHUT_WR)
+        assert receive(client, 1) == b""
+
+
+class Slow:
+    """Answers each request in four steps, and writes down when."""
+
+    def __init__(self, loop: Loop, directory: Path) -> None:
+        self.loop, self.order, self.done = loop, list[str](), 0
+        self.packets = os.eventfd(1)  # something that is always there to be read
+        loop.watch(self.packets, lambda: self.order.append("packet"))
+        self.control = ControlSocket("wg0", loop, self.answer, directory)
+
+    def answer(self, request: str) -> Iterator[str]:
+        for step in range(3):
+            self.order.append(f"{request} {step}")
+            yield ""
+        self.done += 1
+        if self.done == 2:
+            self.loop.stop()
+        yield f"{request} done\n\n"
+
+    def client(self, request: bytes) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.settimeout(PATIENCE)
+        client.connect(str(self.control.path))
+        client.sendall(request)
+        return client
+
+    @property
+    def steps(self) -> list[str]:
+        return [what for what in self.order if what != "packet"]
+
+    def close(self) -> None:
+        self.control.close()
+        self.loop.unwatch(self.packets)
+        os.close(self.packets)
+
+
+@pytest.fixture
+def slow(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    monkeypatch.setattr(control, "_SLICE", 0.0)
+    slow = Slow(loop, tmp_path)
+    yield slow
+    slow.close()
+
+
+def test_requests_are_carried_out_one_after_the_other_and_packets_pass_between_the_steps(slow: Slow) -> None:
+    with slow.client(b"a\n\n"), slow.client(b"b\n\n"):
+        slow.loop.run()
+    steps = [f"{request} {step}" for request in "ab" for step in range(3)]
+    assert slow.steps == steps
+    for step, after in pairwise(steps):
+        assert "packet" in slow.order[slow.order.index(step) : slow.order.index(after)]
+
+
+def test_what_has_begun_is_carried_to_its_end_though_the_client_has_gone(slow: Slow) -> None:
+    with slow.client(b"a\n\n") as gone:
+
+        def first_step_done() -> None:
+            slow.order.append("packet")
+            if "a 0" in slow.order:
+                gone.close()
+                slow.loop.unwatch(slow.packets)
+
+        slow.loop.watch(slow.packets, first_step_done)
+        with slow.client(b"b\n\n"):
+            slow.loop.run()
+    assert slow.steps == [f"{request} {step}" for request in "ab" for step in range(3)]
+
+
+def test_a_request_whose_client_has_gone_before_its_turn_is_left(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_MOST_CLIENTS", 2)
+    clients: list[socket.socket] = []
+
+    def crowd() -> None:
+        if "a 0" in slow.order and len(clients) == 2:
+            slow.loop.unwatch(slow.packets)
+            clients.append(slow.client(b"c\n\n"))  # for whom the oldest, whose request is done, gives way
+            clients.append(slow.client(b"d\n\n"))  # and for whom b does, who still waits
+
+    slow.loop.watch(slow.packets, crowd)
+    clients += [slow.client(b"a\n\n"), slow.client(b"b\n\n")]
+    slow.loop.run()
+    assert [step for step in slow.steps if step.startswith("b")] == []
+    for client in clients:
+        client.close()
 
 
 def test_a_large_reply_waits_for_a_slow_reader_and_others_are_answered(served: Served) -> None:
