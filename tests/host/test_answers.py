@@ -45,7 +45,7 @@ def initiations_from(tunnel: Tunnel, loop: Loop) -> int:
         peer.bind(("127.0.0.1", 0))
         peer.settimeout(10)
         number = peer.getsockname()[1]
-        tunnel.start()
+        tunnel.up()
         lines = (f"public_key={KEY}", f"endpoint=127.0.0.1:{number}", "persistent_keepalive_interval=9")
         assert reply(tunnel, "set=1", *lines) == "errno=0\n\n"
         data, (_, port) = peer.recvfrom(2000)
@@ -141,11 +141,16 @@ def test_the_port_that_it_has_already_is_kept_with_its_sockets(tunnel: Tunnel) -
     assert tunnel.udp.sockets == sockets
 
 
-def test_errors_are_still_counted_after_a_move(tunnel: Tunnel) -> None:
-    (datagrams, _) = tunnel._path.datagrams
-    datagrams.errors["too short"] += 3  # type: ignore[attr-defined]
+def test_errors_are_still_counted_after_a_move(tunnel: Tunnel, loop: Loop) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.sendto(b"x", ("127.0.0.1", tunnel.udp.port))
+    turns = os.eventfd(1)  # always there to be read
+    loop.watch(turns, lambda: loop.stop() if tunnel.errors else None)
+    loop.run()
+    loop.unwatch(turns)
+    os.close(turns)
     assert reply(tunnel, "set=1", "listen_port=0") == "errno=0\n\n"
-    assert tunnel.errors["too short"] == 3
+    assert tunnel.errors == {"too short": 1}
 
 
 @pytest.mark.interop
