@@ -125,6 +125,11 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return python("coverage", "run", "-m", "pytest", "-q", *arguments)
 
 
+def parallel(*arguments: str) -> tuple[str, ...]:
+    """The same on all cores, each file on one."""
+    return pytest("-n", "auto", "--dist", "loadfile", *arguments)
+
+
 def checks(marker: str) -> tuple[str, ...]:
     """The walkers of one kind, over what was built or measured."""
     return python("pytest", "-q", "tests/docs", "-m", marker)
@@ -161,12 +166,14 @@ TIERS = (
         ),
     ),
     Tier(
-        "unit", "unit, property and simulation tests", (pytest("tests", "--ignore=tests/docs", "-m", APART),)
+        "unit",
+        "unit, property and simulation tests",
+        (parallel("tests", "--ignore=tests/docs", "-m", APART),),
     ),
     Tier(
         "interop",
         "tunnels against wireguard-go and wg, in network namespaces",
-        (pytest("tests", "-m", "interop"),),
+        (parallel("tests", "-m", "interop"),),
         (
             IP,
             PING,
@@ -179,7 +186,7 @@ TIERS = (
     Tier(
         "book",
         "the Python blocks and console sessions of the pages",
-        (pytest("docs"),),
+        (parallel("docs"),),
         (IP, PING, UNSHARE, MAKE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
     ),
     Tier(
@@ -193,7 +200,7 @@ TIERS = (
     Tier(
         "browser",
         "the site in a browser",
-        (pytest("tests", "-m", "browser"),),
+        (parallel("tests", "-m", "browser"),),
         (*BROWSER, IP, UNSHARE, MAKE, NAMESPACES),
     ),
     Tier(
