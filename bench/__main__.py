@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import UnavailableError, core, pages, peers, tunnel
+from bench import UnavailableError, core, pages, peers, tunnel, uapi
 from bench.search import compare
 
 
@@ -26,6 +26,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "core": ("the pure core, about a minute", core),
     "peers": ("ten thousand peers, about half a minute", peers),
     "tunnel": ("a tunnel between two namespaces", tunnel),
+    "uapi": ("wg(8) with great configurations, beside wireguard-go", uapi),
     "search": ("the search of the book against others, about two minutes", compare),
     "pages": ("Lighthouse on kinds of pages and axe-core on all, some ten minutes", pages),
 }

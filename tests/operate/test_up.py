@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from glasstunnel.ip.address import parse_prefix
 from glasstunnel.operate import keys
 from glasstunnel.operate.config import Config, ConfigError, Endpoint, Interface, Peer, parse
 from glasstunnel.operate.plan import make_device
 from glasstunnel.operate.up import save
+from glasstunnel.wireguard import uapi
 from glasstunnel.wireguard.events import Path as NetworkPath
 
-OURS, THEIRS = bytes([1]) * 32, keys.pubkey(bytes([2]) * 32)
+OURS, THEIRS = bytes([64]) * 32, keys.pubkey(bytes([2]) * 32)
 CONFIG = Config(
     Interface(private_key=OURS, fwmark=7),
     (
@@ -60,6 +62,29 @@ def test_saving_keeps_all_but_what_was_learnt(tmp_path: Path) -> None:
     )
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["wg0.conf"]
+
+
+def test_saving_writes_down_what_wg_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "wg0.conf"
+    device = make_device(CONFIG, resolve)
+    key = keys.pubkey(bytes([3]) * 32)
+    uapi.set(
+        device,
+        f"private_key={'48' * 32}\npublic_key={THEIRS.hex()}\nremove=true\npublic_key={key.hex()}\n"
+        f"preshared_key={'05' * 32}\nallowed_ip=10.7.0.0/16\npersistent_keepalive_interval=21",
+        now=0.0,
+    )
+    save(file, CONFIG, device)
+    saved = parse(file.read_text(), "wg0.conf")
+    assert saved.interface.private_key == bytes([0x48]) * 32
+    assert saved.peers == (
+        Peer(
+            public_key=key,
+            preshared_key=bytes([5]) * 32,
+            allowed_ips=(parse_prefix("10.7.0.0/16"),),
+            persistent_keepalive=21,
+        ),
+    )
 
 
 def test_a_peer_without_an_endpoint_keeps_the_one_it_had(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import base64
 import binascii
 
 from glasstunnel.noise import CURVE25519, RandomBytes
+from glasstunnel.wireguard.crypto import clamp
 
 KEY_LENGTH = 32  # bytes
 KEY_TEXT_LENGTH = 44  # characters of base64
@@ -37,11 +38,6 @@ def decode(text: str) -> bytes:
     if len(key) != KEY_LENGTH or encode(key) != text:
         raise KeyTextError(f"expected a key of {KEY_TEXT_LENGTH} characters of base64, got other characters")
     return key
-
-
-def clamp(key: bytes) -> bytes:
-    """A private key with the bits set and cleared that Curve25519 fixes (RFC 7748 section 5)."""
-    return bytes((key[0] & 248, *key[1:31], key[31] & 127 | 64))
 
 
 def genkey(rng: RandomBytes) -> bytes:

@@ -20,7 +20,8 @@ from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.resolve import resolve
 from glasstunnel.host.setup import Setup
-from glasstunnel.operate.config import Config, Endpoint, dump, expand
+from glasstunnel.ip.address import Prefix
+from glasstunnel.operate.config import Config, Endpoint, Peer, dump, expand
 from glasstunnel.operate.plan import plan
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path as NetworkPath
@@ -78,17 +79,30 @@ def down(name: str) -> str:
 
 
 def save(file: Path, config: Config, device: Device) -> None:
-    """Write the configuration back with what has changed meanwhile: the peers' endpoints and our port.
+    """Write the configuration back with all that wg(8) or the peers have changed meanwhile.
+
+    A peer whose endpoint is not known now keeps the one it had.
 
     Raises:
         OSError: if the file cannot be replaced; then it is as it was.
     """
-    peers = []
-    for peer in config.peers:
-        known = device.peers.get(peer.public_key)
-        path = known.endpoint if known else None
-        peers.append(replace(peer, endpoint=Endpoint(*path.remote)) if path else peer)
-    interface = replace(config.interface, listen_port=device.listen_port)
+    before = {peer.public_key: peer for peer in config.peers}
+    peers = [
+        Peer(
+            public_key=key,
+            preshared_key=peer.preshared_key if any(peer.preshared_key) else None,
+            allowed_ips=tuple(Prefix(*prefix) for prefix in peer.allowed_ips),
+            endpoint=Endpoint(*peer.endpoint.remote) if peer.endpoint else _endpoint(before.get(key)),
+            persistent_keepalive=peer.persistent_keepalive,
+        )
+        for key, peer in device.peers.items()
+    ]
+    interface = replace(
+        config.interface,
+        private_key=device.private_key or config.interface.private_key,
+        listen_port=device.listen_port,
+        fwmark=device.fwmark,
+    )
     handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as new:
@@ -100,6 +114,10 @@ def save(file: Path, config: Config, device: Device) -> None:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _endpoint(before: Peer | None) -> Endpoint | None:
+    return before.endpoint if before else None
 
 
 def _serve(name: str, config: Config, file: Path, say: Say, ready: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
-"""What the messages need besides Noise: a hash, a keyed MAC and TAI64N.
+"""What the messages need besides Noise: a hash, a keyed MAC and TAI64N; and how private keys are clamped.
 
 Rule: each function is one line of the paper. Section: WP §5.4 (Hash, Mac, Timestamp); RFC 7693 (BLAKE2s);
-TAI64N: https://cr.yp.to/libtai/tai64.html.
+RFC 7748 (clamping); TAI64N: https://cr.yp.to/libtai/tai64.html.
 """
 
 from hashlib import blake2s
@@ -37,3 +37,8 @@ def tai64n(wall: int) -> bytes:
     seconds, nanoseconds = divmod(wall, _SECOND)
     nanoseconds -= nanoseconds % TIMESTAMP_GRAIN
     return (_TAI64_EPOCH + seconds).to_bytes(8, "big") + nanoseconds.to_bytes(4, "big")
+
+
+def clamp(key: bytes) -> bytes:
+    """A private key of 32 bytes with the bits set and cleared that Curve25519 fixes (RFC 7748 section 5)."""
+    return bytes((key[0] & 248, *key[1:31], key[31] & 127 | 64))

@@ -14,6 +14,7 @@ from glasstunnel.noise import CURVE25519, InvalidPublicKeyError, KeyPair
 from glasstunnel.wireguard.allowed_ips import AllowedIPs
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.cookie import mac1_is_right, mac1_key
+from glasstunnel.wireguard.crypto import clamp
 from glasstunnel.wireguard.ecn import NOT_ECT, decapsulate, encapsulate
 from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Staged
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, ResponderHandshake, Rng
@@ -74,7 +75,8 @@ class Device:
     def set_private_key(self, private_key: bytes | None) -> None:
         """Become somebody else: sessions end, and a peer that we have become is removed, as the kernel does.
 
-        The key that we have already changes nothing. If the interface is up, peers with a persistent
+        The key is clamped, as the kernel does (``wg_noise_set_static_identity_private_key``). The one that we
+        have already changes nothing. If the interface is up, peers with a persistent
         keepalive and those for whom packets wait are spoken to at the next tick.
 
         Raises:
@@ -82,8 +84,10 @@ class Device:
         """
         if private_key is not None and len(private_key) != KEY_SIZE:
             raise ValueError(f"private key: expected {KEY_SIZE} bytes, got {len(private_key)}")
-        if private_key is not None and private_key == self.private_key:
-            return
+        if private_key is not None:
+            private_key = clamp(private_key)
+            if private_key == self.private_key:
+                return
         for peer in self.peers.values():
             peer.clear()
         self.private_key = private_key
@@ -126,7 +130,9 @@ class Device:
             raise ValueError("public key: expected one that no other peer has")
         if public_key == self.public_key:
             raise ValueError("public key: expected another than the device's own")
-        prefixes = [AllowedIPs.prefix(*prefix) for prefix in allowed_ips]
+        prefixes = list(allowed_ips)
+        for address, length in prefixes:
+            AllowedIPs.check(address, length)
         peer = Peer(self, public_key, preshared_key, endpoint, persistent_keepalive)
         for address, length in prefixes:
             self.allowed_ips.insert(address, length, peer)

@@ -18,9 +18,7 @@ from glasstunnel.wireguard.peer import MAX_KEEPALIVE
 
 PROTOCOL_VERSION: Final = 1
 _ENDPOINT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)(%[^\]%\s]+)?\]|([0-9.]+)):([0-9]{1,5})")
-
-Prefix = tuple[bytes, int]
-"""Address of 4 or 16 bytes, length in bits."""
+_LENGTHS: Final = {str(length): length for length in range(129)}  # as text: no sign, no leading zero
 
 
 class UapiError(Exception):
@@ -42,17 +40,14 @@ class PeerRequest:
     endpoint: Path | None = None
     persistent_keepalive: int | None = None
     replace_allowed_ips: bool = False
-    allowed_ips: dict[Prefix, bool] = field(default_factory=dict)
-    """In the order in which they were named; False: to be taken away."""
+    allowed_ips: list[tuple[bytes, int, bool]] = field(default_factory=list)
+    """In their order: address of 4 or 16 bytes, prefix length in bits, False if it is to be taken away."""
 
     def read(self, key: str, value: str) -> None:
         """Take in one line. Raises :exc:`UapiError`."""
         match key:
             case "allowed_ip":
-                taken = value.startswith("-")
-                prefix = _prefix(key, value[taken:])
-                self.allowed_ips.pop(prefix, None)
-                self.allowed_ips[prefix] = not taken
+                self.allowed_ips.append(_prefix(key, value))
             case "preshared_key":
                 self.preshared_key = _key(key, value)
             case "endpoint":
@@ -94,7 +89,7 @@ class SetRequest:
         for line in lines:
             key, equals, value = line.partition("=")
             if not equals:
-                raise UapiError(EPROTO, f"expected key=value, got {_shown(line)}")
+                raise UapiError(EPROTO, "expected key=value in each line")  # which may be a secret
             if key == "public_key":
                 self.peers.append(PeerRequest(_key(key, value)))
             elif self.peers:
@@ -155,18 +150,15 @@ def _endpoint(key: str, value: str) -> Path:
     raise UapiError(EINVAL, f"{key}: expected address:port or [address]:port, got {_shown(value)}")
 
 
-def _prefix(key: str, value: str) -> Prefix:
-    address, _, length = value.partition("/")
+def _prefix(key: str, value: str) -> tuple[bytes, int, bool]:
+    text, _, length = value.partition("/")
+    given = not text.startswith("-")
+    address = text if given else text[1:]
     try:
         packed = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
-    except (OSError, ValueError):  # ValueError: a NUL or a character outside of ASCII
-        packed = b""
-    if (
-        packed
-        and length.isascii()
-        and length.isdecimal()
-        and len(length) <= 3
-        and int(length) <= 8 * len(packed)
-    ):
-        return packed, int(length)
+        bits = _LENGTHS[length]
+    except (OSError, ValueError, KeyError):  # ValueError: a NUL or a character outside of ASCII
+        packed, bits = b"", 0
+    if packed and bits <= 8 * len(packed):
+        return packed, bits, given
     raise UapiError(EINVAL, f"{key}: expected a prefix such as 10.0.0.0/24, got {_shown(value)}")

@@ -12,7 +12,7 @@ from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, Path
 from glasstunnel.wireguard.handshake import NO_PSK
 from glasstunnel.wireguard.peer import Peer
-from glasstunnel.wireguard.setrequest import PROTOCOL_VERSION, PeerRequest, Prefix, SetRequest
+from glasstunnel.wireguard.setrequest import PROTOCOL_VERSION, PeerRequest, SetRequest
 
 _SECOND = 1_000_000_000
 _PIECE = 256  # allowed IPs in one step
@@ -69,7 +69,7 @@ def _peer_lines(peer: Peer, now: float, wall: int) -> Iterator[tuple[str, object
     yield "persistent_keepalive_interval", peer.persistent_keepalive
 
 
-def _allowed_ip_line(prefix: Prefix) -> str:
+def _allowed_ip_line(prefix: tuple[bytes, int]) -> str:
     address, length = prefix
     return f"allowed_ip={inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)}/{length}\n"
 
@@ -128,6 +128,7 @@ def apply(device: Device, wanted: SetRequest, now: Callable[[], float]) -> Itera
             yield []
     for request in wanted.peers:
         yield from _apply_peer(device, request, now)
+        yield []
 
 
 def _apply_peer(device: Device, wanted: PeerRequest, now: Callable[[], float]) -> Iterator[list[Event]]:
@@ -143,11 +144,13 @@ def _apply_peer(device: Device, wanted: PeerRequest, now: Callable[[], float]) -
         peer.preshared_key = wanted.preshared_key
     if wanted.replace_allowed_ips:
         device.allowed_ips.remove(peer)
-    for (address, length), given in wanted.allowed_ips.items():
-        if given:
-            device.allowed_ips.insert(address, length, peer)
-        else:
-            device.allowed_ips.withdraw(address, length, peer)
+    prefixes = wanted.allowed_ips
+    for begin in range(0, len(prefixes), _PIECE):
+        for address, length, given in prefixes[begin : begin + _PIECE]:
+            if given:
+                device.allowed_ips.insert(address, length, peer)
+            else:
+                device.allowed_ips.withdraw(address, length, peer)
         yield []
     if wanted.endpoint is not None:
         yield peer.set_endpoint(now(), wanted.endpoint)
