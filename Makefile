@@ -10,11 +10,11 @@ SPHINX = $(BIN)/sphinx-build $(STRICT)
 OPEN = file://$(CURDIR)/$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv html singlehtml latexpdf epub linkcheck gettext doctest serve test lint demo bench clean lock
+.PHONY: help venv html singlehtml latexpdf epub linkcheck gettext doctest serve test test-kernel lint demo bench clean lock
 
 help:  ## this list
 	@echo "玻璃隧道 · glasstunnel"; echo
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 venv: $(VENV)/.stamp  ## the environment .venv, from requirements.lock with plain pip
 
@@ -58,6 +58,9 @@ serve: html  ## the site on http://127.0.0.1:8000
 
 test: venv  ## every gate, with a table of times at the end
 	@$(BIN)/python tools/gates.py
+
+test-kernel: venv  ## the tunnels against the Linux kernel's own WireGuard, in a virtual machine
+	@$(BIN)/python tools/gates.py kernel
 
 lint: venv  ## ruff and mypy
 	@$(BIN)/python tools/gates.py lint

@@ -12,6 +12,7 @@ otherwise the one line that installs them is printed and the tiers that need the
 import ctypes
 import importlib.util
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -82,11 +83,21 @@ def may_make_namespaces() -> bool:
     return done.returncode == 0
 
 
+def is_debian_on_amd64() -> bool:
+    """Whether apt can download the kernel of the tests: its package and its machine are Debian's amd64."""
+    try:
+        facts = platform.freedesktop_os_release()
+    except OSError:
+        return False
+    return facts.get("ID") == "debian" and platform.machine() == "x86_64"
+
+
 IP = Need("iproute2", programs=("ip",))
 PING = Need("iputils-ping", programs=("ping",))
 UNSHARE = Need("util-linux", programs=("unshare",))
+WG = Need("wireguard-tools", programs=("wg",))
 PEERS = (
-    Need("wireguard-tools", programs=("wg",)),
+    WG,
     Need("wireguard-go", programs=("wireguard-go", "wireguard")),
     Need("nftables", programs=("nft",)),
     Need("netbase", file="/etc/services"),  # names of ports and protocols, for wg and nft
@@ -125,6 +136,11 @@ def pytest(*arguments: str) -> tuple[str, ...]:
     return python("coverage", "run", "-m", "pytest", "-q", *arguments)
 
 
+def parallel(*arguments: str) -> tuple[str, ...]:
+    """The same on all cores, each file on one."""
+    return pytest("-n", "auto", "--dist", "loadfile", *arguments)
+
+
 def checks(marker: str) -> tuple[str, ...]:
     """The walkers of one kind, over what was built or measured."""
     return python("pytest", "-q", "tests/docs", "-m", marker)
@@ -139,7 +155,10 @@ def sphinx(builder: str) -> tuple[str, ...]:
     return python("sphinx", "-b", builder, "-d", trees, "docs", f"_build/{builder}", *strict)
 
 
-APART = "not interop and not browser and not axe and not built and not pdf and not versions and not shown"
+APART = (
+    "not interop and not kernel and not browser and not axe and not built and not pdf and not versions "
+    "and not shown"
+)
 PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
 
 SHOWN = Tier(
@@ -161,12 +180,14 @@ TIERS = (
         ),
     ),
     Tier(
-        "unit", "unit, property and simulation tests", (pytest("tests", "--ignore=tests/docs", "-m", APART),)
+        "unit",
+        "unit, property and simulation tests",
+        (parallel("tests", "--ignore=tests/docs", "-m", APART),),
     ),
     Tier(
         "interop",
         "tunnels against wireguard-go and wg, in network namespaces",
-        (pytest("tests", "-m", "interop"),),
+        (parallel("tests", "-m", "interop"),),
         (
             IP,
             PING,
@@ -177,9 +198,23 @@ TIERS = (
         ),
     ),
     Tier(
+        "kernel",
+        "tunnels against the Linux kernel's own WireGuard, in a virtual machine",
+        (pytest("tests/kernel", "-m", "kernel"),),
+        (
+            IP,
+            PING,
+            WG,
+            Need("qemu-system-x86", programs=("qemu-system-x86_64",)),
+            Need("busybox-static", programs=("busybox",)),
+            Need("Debian on amd64, for its kernel", right=is_debian_on_amd64),
+            *RIGHTS,
+        ),
+    ),
+    Tier(
         "book",
         "the Python blocks and console sessions of the pages",
-        (pytest("docs"),),
+        (parallel("docs"),),
         (IP, PING, UNSHARE, MAKE, *PEERS, Need("curl", programs=("curl",)), *RIGHTS),
     ),
     Tier(
@@ -193,7 +228,7 @@ TIERS = (
     Tier(
         "browser",
         "the site in a browser",
-        (pytest("tests", "-m", "browser"),),
+        (parallel("tests", "-m", "browser"),),
         (*BROWSER, IP, UNSHARE, MAKE, NAMESPACES),
     ),
     Tier(

@@ -1,7 +1,9 @@
 """The life of a TUN's link is told in the order in which it happens, wherever the link goes."""
 
+import errno
 import logging
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -165,12 +167,12 @@ def test_a_link_that_moved_before_our_question_came_is_found(life: Life, interfa
         assert life.states[-1] == LinkState(True, 1500)
 
 
-def test_news_that_did_not_fit_are_replaced_by_the_truth(
-    life: Life, interface: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_news_that_did_not_fit_are_replaced_by_the_truth(life: Life, interface: str) -> None:
     """ENOBUFS: the socket's buffer was full, and some message was lost (netlink(7))."""
     assert life.link._socket
-    life.link._socket.setsockopt(1, 8, 2304)  # SOL_SOCKET, SO_RCVBUF: the least there is, one message or two
+    life.link._socket.setsockopt(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, 1
+    )  # the least there is: a message or two
     for _ in range(10):
         ip("link", "set", interface, "up")
         ip("link", "set", interface, "down")
@@ -178,20 +180,25 @@ def test_news_that_did_not_fit_are_replaced_by_the_truth(
     life.serve_until(lambda: life.states and life.states[-1] == LinkState(True, 1333))
 
 
-def test_without_the_rights_to_follow_it_the_tunnel_hears_of_its_own_namespace(
+def test_without_the_rights_to_follow_it_the_link_is_not_heard_of_any_more(
     life: Life, interface: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As without CAP_SYS_ADMIN: setns(2) is refused, and then there is one warning."""
-
-    def refused(_fd: int, _nstype: int) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(libc, "setns", refused)
-    with caplog.at_level(logging.WARNING):
-        life.link._follow()
-    monkeypatch.undo()
+    """As without CAP_SYS_ADMIN, where setns(2) is refused. Its end is heard of all the same, by the TUN."""
     ip("link", "set", interface, "up")
-    life.serve_until(lambda: LinkState(True, 1500) in life.states)
+    life.serve_until(lambda: life.states)
+    with closing(Namespace()) as there:
+        life.move(there)
+        with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+            patch.setattr(libc, "setns", _refused)
+            life.serve_until(lambda: caplog.records)
+        with there:
+            ip("link", "set", interface, "up")
+        life.link.read()
+        assert life.states == [LinkState(True, 1500), LinkState(False, 1500)]
     assert [record.message for record in caplog.records] == [
         f"the link of {interface} cannot be followed: Operation not permitted"
     ]
+
+
+def _refused(_fd: int, _nstype: int) -> None:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))

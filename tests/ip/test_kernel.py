@@ -112,7 +112,7 @@ def counter(group: str, name: str) -> int:
 @pytest.mark.parametrize("size", [0, 1, 56, 1400])
 def test_the_kernels_ping_accepts_every_answer(family: socket.AddressFamily, size: int) -> None:
     def work(descriptor: int) -> None:
-        # With -w it does not stop waiting two round trips after the last request, which a busy machine exceeds.
+        # Without -w it waits no longer than two round trips, which a busy machine exceeds.
         timing = ("-c", "3", "-i", "0.01", "-w", str(PATIENCE))
         command = ["ping", *timing, "-s", str(size), THEIRS[family]]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ping:

@@ -5,9 +5,11 @@ All of them get fixed ephemeral keys, so that their messages can be compared byt
 
 import warnings
 from abc import ABC, abstractmethod
+from typing import Any
 
 from dissononce.cipher.aesgcm import AESGCMCipher
 from dissononce.cipher.chachapoly import ChaChaPolyCipher
+from dissononce.dh.x448.x448 import X448DH
 from dissononce.dh.x25519.private import PrivateKey
 from dissononce.dh.x25519.x25519 import X25519DH
 from dissononce.extras.dh.dangerous.dh_nogen import NoGenDH
@@ -21,7 +23,9 @@ from dissononce.processing.handshakepatterns.handshakepattern import (
 from dissononce.processing.impl.cipherstate import CipherState
 from dissononce.processing.impl.handshakestate import HandshakeState
 from dissononce.processing.impl.symmetricstate import SymmetricState
+from noise.backends.default.backend import DefaultNoiseBackend
 from noise.connection import Keypair, NoiseConnection
+from noise.functions.patterns import Pattern
 
 from glasstunnel import noise
 from tests.noise import spec
@@ -30,7 +34,7 @@ PROLOGUE = b"a prologue that both know"
 
 
 def public(private: bytes) -> bytes:
-    return noise.CURVE25519.keypair(private).public
+    return (noise.CURVE448 if len(private) == 56 else noise.CURVE25519).keypair(private).public
 
 
 class Peer(ABC):
@@ -42,14 +46,18 @@ class Peer(ABC):
         self.pattern, self.positions, self.suite, self.initiator = pattern, positions, suite, initiator
         self.name = f"Noise_{spec.with_modifiers(pattern, positions)}_{suite}"
         self.psks = spec.PSKS[: len(positions)]
-        self.e = spec.INITIATOR_EPHEMERAL if initiator else spec.RESPONDER_EPHEMERAL
+        self.e = spec.private(spec.INITIATOR_EPHEMERAL if initiator else spec.RESPONDER_EPHEMERAL, suite)
         has_s, has_rs = spec.needs(pattern, initiator)
-        mine, theirs = spec.INITIATOR_STATIC, spec.RESPONDER_STATIC
+        mine, theirs = (spec.private(key, suite) for key in (spec.INITIATOR_STATIC, spec.RESPONDER_STATIC))
         if not initiator:
             mine, theirs = theirs, mine
         self.s = mine if has_s else None
         self.rs = public(theirs) if has_rs else None
-        self.one_way = len(spec.PATTERNS[pattern][2]) == 1
+        before = spec.SPOKEN[pattern][:2] if initiator else spec.SPOKEN[pattern][1::-1]
+        self.knows_e = "e" in before[0]  # it has sent it already, in another handshake
+        others = spec.RESPONDER_EPHEMERAL if initiator else spec.INITIATOR_EPHEMERAL
+        self.re = public(spec.private(others, suite)) if "e" in before[1] else None
+        self.one_way = len(pattern) == 1
         self.start()
 
     @abstractmethod
@@ -76,13 +84,16 @@ class Peer(ABC):
 
 class Ours(Peer):
     def start(self) -> None:
-        keypair = noise.CURVE25519.keypair
+        protocol = noise.Protocol.parse(self.name)
+        keypair = protocol.dh.keypair
         self.state = noise.HandshakeState(
-            noise.Protocol.parse(self.name),
+            protocol,
             initiator=self.initiator,
             prologue=PROLOGUE,
             s=keypair(self.s) if self.s else None,
             rs=self.rs,
+            e=keypair(self.e) if self.knows_e else None,
+            re=self.re,
             # What rng returns becomes the ephemeral private key. A one-way responder needs neither.
             rng=None if self.one_way and not self.initiator else lambda length: self.e[:length],
         )
@@ -124,11 +135,45 @@ class Ours(Peer):
         (self.sending if sending else self.receiving).rekey()
 
 
+class NoiseprotocolBackend(DefaultNoiseBackend):  # type: ignore[misc]  # it has no types
+    """Gives it the restated tokens: it knows the fundamental patterns only, and no fallback."""
+
+    def __init__(self, pattern: str, positions: tuple[int, ...]) -> None:
+        super().__init__()
+        before, responder_before, lines = spec.SPOKEN[pattern]
+        self.modifiers = [f"psk{position}" for position in positions]
+
+        class Restated(Pattern):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.name = pattern
+                self.one_way = len(pattern) == 1
+                self.pre_messages = [before.split(), responder_before.split()]
+                self.tokens = [line.split() for line in lines]
+
+            def get_required_keypairs(self, initiator: bool) -> list[str]:
+                return [
+                    key
+                    for key, needed in zip(("s", "rs"), spec.needs(pattern, initiator), strict=True)
+                    if needed
+                ]
+
+        self.patterns = {pattern: Restated}
+        self.pattern = pattern
+
+    def map_protocol_name_to_crypto(self, unpacked_name: Any) -> Any:
+        """The name is taken apart by us: it would take the digits of X1N for a modifier."""
+        unpacked_name.pattern, unpacked_name.pattern_modifiers = self.pattern, self.modifiers
+        return super().map_protocol_name_to_crypto(unpacked_name)
+
+
 class Noiseprotocol(Peer):
     """The package ``noiseprotocol``."""
 
     def start(self) -> None:
-        self.connection = NoiseConnection.from_name(self.name.encode())
+        self.connection = NoiseConnection.from_name(
+            self.name.encode(), NoiseprotocolBackend(self.pattern, self.positions)
+        )
         self.connection.set_prologue(PROLOGUE)
         if self.initiator:
             self.connection.set_as_initiator()
@@ -141,6 +186,8 @@ class Noiseprotocol(Peer):
             self.connection.set_keypair_from_private_bytes(Keypair.STATIC, self.s)
         if self.rs:
             self.connection.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, self.rs)
+        if self.re:
+            self.connection.set_keypair_from_public_bytes(Keypair.REMOTE_EPHEMERAL, self.re)
         with warnings.catch_warnings():
             # It warns that a fixed ephemeral key is for testing only, which is what this is.
             warnings.filterwarnings("ignore", message="One of ephemeral keypairs", category=UserWarning)
@@ -172,6 +219,7 @@ class Noiseprotocol(Peer):
             self.connection.rekey_inbound_cipher()
 
 
+DISSONONCE_DH = {"25519": X25519DH, "448": X448DH}
 DISSONONCE_CIPHERS = {"ChaChaPoly": ChaChaPolyCipher, "AESGCM": AESGCMCipher}
 DISSONONCE_HASHES = {
     "SHA256": SHA256Hash,
@@ -188,10 +236,10 @@ class Dissononce(Peer):
     """
 
     def start(self) -> None:
-        _, cipher, hash_ = self.suite.split("_")
+        curve, cipher, hash_ = self.suite.split("_")
         symmetric = SymmetricState(CipherState(DISSONONCE_CIPHERS[cipher]()), DISSONONCE_HASHES[hash_]())
-        dh = NoGenDH(X25519DH(), PrivateKey(self.e))
-        before, responder_before, _ = spec.PATTERNS[self.pattern]
+        dh = NoGenDH(DISSONONCE_DH[curve](), PrivateKey(self.e))
+        before, responder_before, _ = spec.SPOKEN[self.pattern]
         self.state = HandshakeState(symmetric, dh)
         self.state.initialize(
             HandshakePattern(
@@ -203,7 +251,9 @@ class Dissononce(Peer):
             self.initiator,
             PROLOGUE,
             s=dh.generate_keypair(PrivateKey(self.s)) if self.s else None,
+            e=dh.generate_keypair() if self.knows_e else None,
             rs=dh.create_public(self.rs) if self.rs else None,
+            re=dh.create_public(self.re) if self.re else None,
             psks=self.psks,
         )
         assert self.state.protocol_name == self.name

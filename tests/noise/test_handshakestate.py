@@ -20,6 +20,7 @@ from glasstunnel.noise import (
     NoiseError,
     Protocol,
     RandomBytes,
+    SymmetricState,
     UnexpectedKeyError,
     WrongTurnError,
     parse_pattern,
@@ -97,6 +98,20 @@ def test_empty_payloads_give_messages_of_these_lengths(pattern: str, lengths: li
         assert reader.read_message(message) == b""
         writer = reader
     assert writer.finished
+
+
+def test_with_448_the_messages_of_xx_have_the_lengths_of_section_3() -> None:
+    xx = protocol("XX", "448_AESGCM_SHA512")
+    alice, bob = (
+        HandshakeState(xx, initiator=initiator, s=xx.dh.generate_keypair(rng), rng=rng)
+        for initiator, rng in ((True, rng_of(b"\1", b"\2")), (False, rng_of(b"\3", b"\4")))
+    )
+    lengths = []
+    for writer, reader in ((alice, bob), (bob, alice), (alice, bob)):
+        message = writer.write_message()
+        reader.read_message(message)
+        lengths.append(len(message))
+    assert lengths == [56, 144, 88]
 
 
 def test_the_parties_know_whose_turn_it_is() -> None:
@@ -232,7 +247,7 @@ def test_a_precomputed_static_secret_makes_no_difference_to_the_messages() -> No
 @pytest.mark.parametrize("initiator", [True, False], ids=["initiator", "responder"])
 def test_every_key_must_be_there_that_is_needed_and_none_else(name: str, initiator: bool) -> None:
     has_s, has_rs = spec.needs(name, initiator)
-    sends_e = initiator or len(name) == 2
+    sends_e = initiator or len(name) > 1
     right: dict[str, object] = {}
     if has_s:
         right["s"] = ALICE
@@ -550,3 +565,80 @@ def test_a_handshake_message_has_at_most_65535_bytes(pattern: str, overhead: int
     with pytest.raises(MessageTooLongError, match="at most 65535 bytes, not 65536"):
         responder.read_message(longest + b"x")
     assert responder.read_message(longest) == bytes(65535 - overhead)
+
+
+# Fallback: section 10
+
+
+def failed_ik() -> tuple[HandshakeState, bytes]:
+    """Alice, who knows a static key that Bob has no more, and her first message, which he cannot read."""
+    old = CURVE25519.keypair(b"\x77" * 32)
+    alice = HandshakeState(
+        protocol("IK"), initiator=True, prologue=b"pipe", s=ALICE, rs=old.public, rng=rng_of(b"a")
+    )
+    bob = HandshakeState(protocol("IK"), initiator=False, prologue=b"pipe", s=BOB, rng=rng_of(b"b"))
+    message = alice.write_message(b"0-RTT")
+    with pytest.raises(AuthenticationError):
+        bob.read_message(message)
+    return alice, message
+
+
+def fallen_back(
+    pattern: str, alice: HandshakeState, message: bytes, psks: list[bytes]
+) -> tuple[HandshakeState, HandshakeState]:
+    """Bob, who begins anew with the ephemeral key that he has read, and Alice, who answers with hers."""
+    fallback = protocol(pattern)
+    return (
+        HandshakeState(
+            fallback, initiator=True, prologue=b"pipe", s=BOB, re=message[:32], psks=psks, rng=rng_of(b"b")
+        ),
+        HandshakeState(fallback, initiator=False, prologue=b"pipe", s=ALICE, e=alice.e, psks=psks),
+    )
+
+
+@pytest.mark.parametrize("pattern", ["XXfallback", "XXfallback+psk0", "XXfallback+psk1+psk2"])
+def test_noise_pipes_go_on_by_xxfallback_where_bob_cannot_read_ik(pattern: str) -> None:
+    psks = spec.PSKS[: protocol(pattern).pattern.psk_count]
+    bob, alice = fallen_back(pattern, *failed_ik(), psks)
+    assert alice.read_message(bob.write_message(b"I have a new key")) == b"I have a new key"
+    assert alice.rs == BOB.public
+    assert bob.read_message(alice.write_message(b"so I see")) == b"so I see"
+    assert bob.rs == ALICE.public
+    assert bob.handshake_hash == alice.handshake_hash
+    for sender, receiver in zip(bob.split(), alice.split(), strict=True):
+        assert receiver.decrypt_with_ad(b"", sender.encrypt_with_ad(b"", b"data")) == b"data"
+
+
+def test_after_a_fallback_to_a_single_message_both_parties_send() -> None:
+    """NNfallback has one message, and is no one-way pattern for that."""
+    alice, message = failed_ik()
+    bob = HandshakeState(protocol("NNfallback"), initiator=True, re=message[:32], rng=rng_of(b"b"))
+    answered = HandshakeState(protocol("NNfallback"), initiator=False, e=alice.e)
+    answered.read_message(bob.write_message())
+    assert len(bob.split()) == len(answered.split()) == 2
+
+
+def test_the_ephemeral_key_of_a_pre_message_goes_into_the_keys_where_there_is_a_psk() -> None:
+    """Section 9.2, "in a pre-message or a message": the first message of XXfallback+psk0, token by token."""
+    alice, message = failed_ik()
+    bob, _ = fallen_back("XXfallback+psk0", alice, message, [PSK])
+    chacha, blake = bob.protocol.cipher, bob.protocol.hash
+    state = SymmetricState(b"Noise_XXfallback+psk0_25519_ChaChaPoly_BLAKE2s", chacha, blake)
+    e = CURVE25519.keypair(b"b" * 32)
+    state.mix_hash(b"pipe")
+    for public_key in (message[:32], None, e.public):
+        if public_key is None:
+            state.mix_key_and_hash(PSK)
+        else:
+            state.mix_hash(public_key)
+            state.mix_key(public_key)
+    state.mix_key(e.dh(message[:32]))
+    expected = e.public + state.encrypt_and_hash(BOB.public)
+    state.mix_key(BOB.dh(message[:32]))
+    assert bob.write_message(b"hello") == expected + state.encrypt_and_hash(b"hello")
+
+
+@pytest.mark.parametrize(("initiator", "missing"), [(True, "re"), (False, "e")])
+def test_xxfallback_needs_the_ephemeral_key_of_the_message_that_failed(initiator: bool, missing: str) -> None:
+    with pytest.raises(MissingKeyError, match=f"XXfallback needs {missing} before the handshake"):
+        HandshakeState(protocol("XXfallback"), initiator=initiator, s=BOB, rng=rng_of(b"b"))

@@ -14,8 +14,9 @@ from glasstunnel.noise import (
 from tests.noise import spec
 
 
-def test_there_are_the_three_one_way_and_the_twelve_interactive_patterns() -> None:
+def test_there_are_three_one_way_twelve_interactive_and_twenty_three_deferred_patterns() -> None:
     assert list(PATTERNS) == list(spec.PATTERNS)
+    assert len(PATTERNS) == 3 + 12 + 23
     assert [name for name, pattern in PATTERNS.items() if pattern.one_way] == ["N", "K", "X"]
 
 
@@ -83,14 +84,75 @@ def test_each_party_needs_the_keys_that_its_letters_tell(name: str) -> None:
     for initiator in (True, False):
         expected = zip(("s", "rs"), spec.needs(name, initiator), strict=True)
         assert required[initiator] == {key for key, needed in expected if needed}
-    assert PATTERNS[name].sends_ephemeral == {True: True, False: len(name) == 2}
+    assert PATTERNS[name].sends_ephemeral == {True: True, False: len(name) > 1}
 
 
-def test_a_pre_message_may_hold_an_ephemeral_key() -> None:
-    """As it does in XXfallback (section 10.2), written here in canonical form (section 7.2)."""
-    pattern = parse_pattern("XXfallback:\n <- e\n ...\n -> e, ee, s, se\n <- s, es")
+@pytest.mark.parametrize("name", spec.DEFERRED)
+def test_a_deferred_pattern_does_the_same_dhs_later_than_the_fundamental_one(name: str) -> None:
+    """Section 7.6: a 1 moves the DH that authenticates a party to a later message; ss is left out then."""
+    fundamental = PATTERNS[name.replace("1", "")]
+
+    def place(pattern: HandshakePattern, token: str) -> int:
+        return next(number for number, line in enumerate(pattern.messages) if token in line.tokens)
+
+    for token, deferred in (("se", name[1] == "1"), ("es", name.endswith("1"))):
+        if any(token in line.tokens for line in fundamental.messages):
+            assert (place(PATTERNS[name], token) > place(fundamental, token)) == deferred
+    assert not any("ss" in line.tokens for line in PATTERNS[name].messages)
+
+
+def test_xxfallback_is_that_of_section_10_2_seen_from_bob() -> None:
+    pattern = Protocol.parse("Noise_XXfallback_25519_AESGCM_SHA256").pattern
+    assert pattern == parse_pattern("XXfallback:\n <- e\n ...\n -> e, ee, s, se\n <- s, es")
     assert pattern.required_keys == {True: {"s", "re"}, False: {"s", "e"}}
     assert pattern.sends_ephemeral == {True: True, False: False}
+
+
+@pytest.mark.parametrize("name", spec.FALLBACKS)
+def test_fallback_makes_a_pre_message_of_alices_first_message(name: str) -> None:
+    pattern = Protocol.parse(f"Noise_{name}_25519_AESGCM_SHA256").pattern
+    bob, alice, messages = spec.FALLBACKS[name]
+    before = [(line.from_initiator, " ".join(line.tokens)) for line in pattern.pre_messages]
+    assert before == [pair for pair in ((True, bob), (False, alice)) if pair[1]]
+    lines = [(line.from_initiator, " ".join(line.tokens)) for line in pattern.messages]
+    assert lines == [(number % 2 == 0, tokens) for number, tokens in enumerate(messages)]
+    assert not pattern.one_way
+    assert parse_pattern(str(pattern)) == pattern
+
+
+@pytest.mark.parametrize("name", [name for name in spec.PATTERNS if f"{name}fallback" not in spec.FALLBACKS])
+def test_fallback_does_not_fit_a_pattern_that_begins_with_a_dh(name: str) -> None:
+    with pytest.raises(
+        InvalidPatternError, match=f"fallback does not fit {name}: its first message is to be"
+    ):
+        Protocol.parse(f"Noise_{name}fallback_25519_AESGCM_SHA256")
+
+
+def test_fallback_does_not_fit_a_pattern_of_one_message() -> None:
+    with pytest.raises(InvalidPatternError, match="with another one after it, unlike '-> e'"):
+        parse_pattern("P:\n -> e").with_fallback()
+
+
+@pytest.mark.parametrize(
+    ("section", "lines"),
+    [  # section 8.1: the order of psk and fallback makes a difference
+        ("XXfallback+psk0", ["psk e ee s se", "s es"]),
+        ("XXfallback+psk0+psk2", ["psk e ee s se", "s es psk"]),
+        ("XXpsk2+fallback", ["e ee s se psk", "s es"]),
+        ("XXpsk3+fallback+psk0", ["psk e ee s se", "s es psk"]),
+        ("NX1fallback+psk1", ["e ee s psk", "se"]),
+    ],
+)
+def test_modifiers_are_applied_from_left_to_right(section: str, lines: list[str]) -> None:
+    pattern = Protocol.parse(f"Noise_{section}_25519_AESGCM_SHA256").pattern
+    assert [" ".join(line.tokens) for line in pattern.messages] == lines
+    assert pattern.name == section
+
+
+@pytest.mark.parametrize("section", ["XXpsk0+fallback", "XXfallback+fallback", "IKpsk2+fallback"])
+def test_fallback_fits_only_while_the_first_message_is_public_keys(section: str) -> None:
+    with pytest.raises(InvalidPatternError, match="fallback does not fit"):
+        Protocol.parse(f"Noise_{section}_25519_AESGCM_SHA256")
 
 
 @pytest.mark.parametrize(
@@ -192,23 +254,24 @@ def test_a_protocol_name_is_taken_apart() -> None:
         ("NoisePSK_XX_25519_AESGCM_SHA256", "is not of the form"),
         ("Noise_XX_25519_AESGCM", "is not of the form"),
         ("Noise_XX_25519_AESGCM_SHA256_more", "is not of the form"),
-        ("Noise_XX_448_AESGCM_SHA256", "DH functions '448' are not among 25519"),
+        ("Noise_XX_41417_AESGCM_SHA256", "DH functions '41417' are not among 25519, 448"),
         ("Noise_XX_25519+448_AESGCM_SHA256", "DH functions '25519[+]448'"),
         ("Noise_XX_25519_aesgcm_SHA256", "cipher functions 'aesgcm' are not among ChaChaPoly, AESGCM"),
         (
             "Noise_XX_25519_AESGCM_SHA3/256",
             "hash functions 'SHA3/256' are not among SHA256, SHA512, BLAKE2s, BLAKE2b",
         ),
-        ("Noise_XX1_25519_AESGCM_SHA256", "there is no handshake pattern 'XX1'"),
+        ("Noise_XX2_25519_AESGCM_SHA256", "there is no handshake pattern 'XX2'"),
+        ("Noise_N1_25519_AESGCM_SHA256", "there is no handshake pattern 'N1'"),
         ("Noise_xx_25519_AESGCM_SHA256", "there is no handshake pattern 'xx'"),
         ("Noise__25519_AESGCM_SHA256", "there is no handshake pattern ''"),
         ("Noise_XX+psk0_25519_AESGCM_SHA256", "there is no handshake pattern"),
-        ("Noise_XXfallback_25519_AESGCM_SHA256", "XXfallback: there is no pattern modifier 'fallback'"),
+        ("Noise_XXhfs_25519_AESGCM_SHA256", "XXhfs: there is no pattern modifier 'hfs'"),
         ("Noise_XXpsk_25519_AESGCM_SHA256", "there is no pattern modifier 'psk'"),
         ("Noise_XXpsk00_25519_AESGCM_SHA256", "there is no pattern modifier 'psk00'"),
-        ("Noise_XXpsk0+_25519_AESGCM_SHA256", "XXpsk0[+]: the modifiers are not sorted"),
-        ("Noise_XXpsk3+psk0_25519_AESGCM_SHA256", "the modifiers are not sorted"),
-        ("Noise_XXpsk0+psk0_25519_AESGCM_SHA256", "the modifiers are not sorted, or one is repeated"),
+        ("Noise_XXpsk0+_25519_AESGCM_SHA256", "XXpsk0[+]: there is no pattern modifier ''"),
+        ("Noise_XXpsk3+psk0_25519_AESGCM_SHA256", "the psk modifiers are not sorted"),
+        ("Noise_XXpsk0+psk0_25519_AESGCM_SHA256", "the psk modifiers are not sorted, or one is repeated"),
     ],
 )
 def test_a_name_that_means_nothing_here_is_refused(name: str, complaint: str) -> None:

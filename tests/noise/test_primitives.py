@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasstunnel.noise import CURVE25519, CipherState, InvalidKeyError, InvalidPublicKeyError
+from glasstunnel.noise import CURVE448, CURVE25519, CipherState, InvalidKeyError, InvalidPublicKeyError
 from glasstunnel.noise.ciphers import AESGCM, CHACHAPOLY, CIPHERS
 from glasstunnel.noise.dh import DH_FUNCTIONS
 from glasstunnel.noise.hashes import BLAKE2B, BLAKE2S, HASHES, SHA256, SHA512, Hash
@@ -18,7 +18,7 @@ unhex = bytes.fromhex
 
 
 def test_the_functions_of_section_12_have_their_names() -> None:
-    assert set(DH_FUNCTIONS) == {"25519"}
+    assert set(DH_FUNCTIONS) == {"25519", "448"}
     assert set(CIPHERS) == {"ChaChaPoly", "AESGCM"}
     assert set(HASHES) == {"SHA256", "SHA512", "BLAKE2s", "BLAKE2b"}
 
@@ -59,6 +59,43 @@ def test_25519_agrees_on_the_secret_of_rfc_7748_section_6_1() -> None:
     assert bob.public == unhex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f")
     shared = unhex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
     assert alice.dh(bob.public) == bob.dh(alice.public) == shared
+
+
+@pytest.mark.parametrize(
+    ("scalar", "u", "result"),
+    [
+        (
+            "3d262fddf9ec8e88495266fea19a34d28882acef045104d0d1aae121700a779c984c24f8cdd78fbff44943eba368f54b29259a4f1c600ad3",
+            "06fce640fa3487bfda5f6cf2d5263f8aad88334cbd07437f020f08f9814dc031ddbdc38c19c6da2583fa5429db94ada18aa7a7fb4ef8a086",
+            "ce3e4ff95a60dc6697da1db1d85e6afbdf79b50a2412d7546d5f239fe14fbaadeb445fc66a01b0779d98223961111e21766282f73dd96b6f",
+        ),
+        (
+            "203d494428b8399352665ddca42f9de8fef600908e0d461cb021f8c538345dd77c3e4806e25f46d3315c44e0a5b4371282dd2c8d5be3095f",
+            "0fbcc2f993cd56d3305b0b7d9e55d4c1a8fb5dbb52f8e9a1e9b6201b165d015894e56c4d3570bee52fe205e28a78b91cdfbde71ce8d157db",
+            "884a02576239ff7a2f2f63b2db6a9ff37047ac13568e1e30fe63c4a7ad1b3ee3a5700df34321d62077e63633c575c1c954514e99da7c179d",
+        ),
+    ],
+)
+def test_448_gives_the_results_of_rfc_7748_section_5_2(scalar: str, u: str, result: str) -> None:
+    assert CURVE448.keypair(unhex(scalar)).dh(unhex(u)) == unhex(result)
+
+
+def test_448_has_keys_and_secrets_of_56_bytes() -> None:
+    """Section 12.2."""
+    alice, bob = CURVE448.keypair(b"\1" * 56), CURVE448.keypair(b"\2" * 56)
+    assert len(alice.public) == len(alice.dh(bob.public)) == CURVE448.dhlen == 56
+    assert alice.dh(bob.public) == bob.dh(alice.public)
+    with pytest.raises(InvalidKeyError, match="a 448 private key has 56 bytes, not 32"):
+        CURVE448.keypair(bytes(32))
+
+
+P448 = 2**448 - 2**224 - 1
+
+
+@pytest.mark.parametrize("u", [0, 1, P448 - 1, P448, P448 + 1])
+def test_a_point_of_low_order_on_curve448_shares_no_secret(u: int) -> None:
+    with pytest.raises(InvalidPublicKeyError, match="no secret can be shared with the 448 public key"):
+        CURVE448.keypair(bytes(range(56))).dh(u.to_bytes(56, "little"))
 
 
 P = 2**255 - 19

@@ -98,7 +98,7 @@ class Link:
         """Listen where the TUN is now, unless it is nowhere any more."""
         self.close()
         try:
-            name, namespace = self._tun.current_name(), self._tun.namespace()
+            name, namespace = self._tun.current_name(), self._tun.namespace_fd()
         except OSError:  # EBADFD
             self._on_deleted()
             return
@@ -151,7 +151,7 @@ class Link:
 
     def _has_moved(self) -> bool:
         try:
-            name, namespace = self._tun.current_name(), self._tun.namespace()
+            name, namespace = self._tun.current_name(), self._tun.namespace_fd()
         except OSError:
             return True
         place = name, _number(namespace)

@@ -92,7 +92,7 @@ class Tun:
         """What the interface is called now. Raises :exc:`OSError` (EBADFD) if it was deleted."""
         return self._interface()[0]
 
-    def namespace(self) -> int:
+    def namespace_fd(self) -> int:
         """A new file descriptor of the network namespace in which the interface is now.
 
         -1 if the system does not tell: without rights there (CAP_NET_ADMIN), or before Linux 5.2. Raises

@@ -6,7 +6,7 @@ Rule: every name is the specification's. A :class:`Protocol` is parsed from its 
 """
 
 from .cipherstate import CipherState
-from .dh import CURVE25519, DH, KeyPair, RandomBytes
+from .dh import CURVE448, CURVE25519, DH, KeyPair, RandomBytes
 from .errors import (
     AuthenticationError,
     InvalidKeyError,
@@ -28,6 +28,7 @@ from .protocol import Protocol
 from .symmetricstate import SymmetricState
 
 __all__ = [
+    "CURVE448",
     "CURVE25519",
     "DH",
     "PATTERNS",

@@ -1,4 +1,4 @@
-"""DH functions: key pairs, and the secrets they share with public keys (sections 4.1 and 12.1).
+"""DH functions: key pairs, and the secrets they share with public keys (sections 4.1, 12.1 and 12.2).
 
 Rule: no secret is all zeros. A public key of low order gives that output with every private key, so that
 anybody knows the "secret". The specification lets an implementation go on with the zeros or signal an error.
@@ -7,7 +7,9 @@ This one signals it: in WireGuard such a point never produces a session.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
+from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey, X448PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from .errors import InvalidKeyError, InvalidPublicKeyError
@@ -16,14 +18,22 @@ RandomBytes = Callable[[int], bytes]
 """A source of randomness, such as ``os.urandom``: takes a number of bytes and returns that many."""
 
 
+class _PrivateKey(Protocol):
+    def exchange(self, peer_public_key: Any, /) -> bytes: ...
+
+    def public_key(self) -> Any: ...
+
+    def private_bytes_raw(self) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class DH:
     """A set of DH functions: its name in protocol names, DHLEN in bytes, and how keys are read."""
 
     name: str
     dhlen: int
-    private_key: Callable[[bytes], X25519PrivateKey]
-    public_key: Callable[[bytes], X25519PublicKey]
+    private_key: Callable[[bytes], _PrivateKey]
+    public_key: Callable[[bytes], Any]
 
     def generate_keypair(self, rng: RandomBytes) -> "KeyPair":
         """GENERATE_KEYPAIR(): a new key pair from DHLEN bytes of *rng*."""
@@ -86,5 +96,6 @@ class KeyPair:
 
 
 CURVE25519 = DH("25519", 32, X25519PrivateKey.from_private_bytes, X25519PublicKey.from_public_bytes)
+CURVE448 = DH("448", 56, X448PrivateKey.from_private_bytes, X448PublicKey.from_public_bytes)
 
-DH_FUNCTIONS = {dh.name: dh for dh in (CURVE25519,)}
+DH_FUNCTIONS = {dh.name: dh for dh in (CURVE25519, CURVE448)}

@@ -1,6 +1,8 @@
-"""Handshake patterns as values, parsed from their written form (section 7), with psk modifiers (section 9.4).
+"""Handshake patterns as values, parsed from their written form, and the modifiers psk and fallback.
 
-Rule: only valid patterns exist. Each is checked when it is made, be it parsed, modified or built by hand.
+Rule: only valid patterns exist. Each is checked when it is made, be it parsed, modified or built by hand. All
+are in Alice-initiated form: whoever sends the first message is the initiator. Section: 7.1 and 7.2 (form),
+9.4 (psk), 10.2 (fallback).
 """
 
 import re
@@ -8,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .errors import InvalidPatternError
-from .validity import TOKENS, check_validity
+from .validity import PRE_MESSAGES, TOKENS, check_validity
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class HandshakePattern:
     @property
     def one_way(self) -> bool:
         """Whether the initiator alone ever sends, in the handshake and after it (section 7.4)."""
-        return len(self.messages) == 1
+        return len(self.messages) == 1 and not any(
+            "e" in line.tokens for line in self.pre_messages if not line.from_initiator
+        )
 
     @cached_property
     def psk_count(self) -> int:
@@ -81,8 +85,41 @@ class HandshakePattern:
         index = max(position - 1, 0)
         tokens = messages[index].tokens
         messages[index] = replace(messages[index], tokens=(*tokens, "psk") if position else ("psk", *tokens))
-        name = f"{self.name}{'+' if self.psk_count else ''}psk{position}"
-        return HandshakePattern(name, self.pre_messages, tuple(messages))
+        return HandshakePattern(self._name_with(f"psk{position}"), self.pre_messages, tuple(messages))
+
+    def with_fallback(self) -> "HandshakePattern":
+        """Apply a modifier: ``fallback`` turns Alice's first message into a pre-message, and Bob begins.
+
+        Bob has that message from another handshake, which he could not finish (section 10.2). As he is the
+        initiator now, arrows and DH tokens are written from his side (section 7.2). Raises
+        :class:`InvalidPatternError` unless the first message is ``e``, ``s`` or ``e, s``.
+        """
+        first, *rest = self.messages
+        if first.tokens not in PRE_MESSAGES or not rest:
+            raise InvalidPatternError(
+                f"fallback does not fit {self.name}: its first message is to be 'e', 's' or 'e, s',"
+                f" with another one after it, unlike '{first}'"
+            )
+        alice, bob = (
+            {token for line in self.pre_messages if line.from_initiator == party for token in line.tokens}
+            for party in (True, False)
+        )
+        alice.update(first.tokens)  # 'e' stands before 's' in every pre-message
+        pre_messages = [(True, tuple(sorted(bob))), (False, tuple(sorted(alice)))]
+        return HandshakePattern(
+            self._name_with("fallback"),
+            tuple(MessagePattern(party, tokens) for party, tokens in pre_messages if tokens),
+            tuple(
+                MessagePattern(
+                    not line.from_initiator,
+                    tuple({"es": "se", "se": "es"}.get(token, token) for token in line.tokens),
+                )
+                for line in rest
+            ),
+        )
+
+    def _name_with(self, modifier: str) -> str:
+        return f"{self.name}{'' if self.name.isupper() else '+'}{modifier}"
 
     def __str__(self) -> str:
         """The written form, which :func:`parse_pattern` reads."""

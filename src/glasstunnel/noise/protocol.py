@@ -15,6 +15,7 @@ from .hashes import HASHES, Hash
 from .patterns import PATTERNS
 
 MAX_NAME_LENGTH = 255
+FALLBACK = "fallback"
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,25 @@ class Protocol:
 
 
 def parse_pattern_section(section: str) -> HandshakePattern:
-    """The pattern of a name's second section, modifiers applied, such as ``IKpsk2`` or ``XXpsk0+psk3``.
+    """The pattern of a name's second section, modifiers applied, such as ``IKpsk2`` or ``XXfallback+psk0``.
 
-    The order of psk modifiers makes no difference to the protocol, so they must be sorted (section 8.1).
+    Modifiers are applied from left to right. The order of psk modifiers among themselves makes no difference
+    to the protocol, so they must be sorted; that of psk and fallback does (section 8.1).
     Raises as :meth:`Protocol.parse` does.
     """
     match = re.fullmatch("([A-Z0-9]+)([a-z][a-z0-9+]*)?", section)
     if match is None or match[1] not in PATTERNS:
         raise UnsupportedProtocolError(f"there is no handshake pattern {section!r}")
     pattern = PATTERNS[match[1]]
-    modifiers = match[2].split("+") if match[2] else []
-    if sorted(set(modifiers)) != modifiers:
-        raise UnsupportedProtocolError(f"{section}: the modifiers are not sorted, or one is repeated")
-    for modifier in modifiers:
-        if not re.fullmatch("psk[0-9]", modifier):
+    before = ""
+    for modifier in match[2].split("+") if match[2] else ():
+        if modifier == FALLBACK:
+            pattern = pattern.with_fallback()
+        elif not re.fullmatch("psk[0-9]", modifier):
             raise UnsupportedProtocolError(f"{section}: there is no pattern modifier {modifier!r}")
-        pattern = pattern.with_psk(int(modifier[3:]))
+        elif modifier <= before != FALLBACK:
+            raise UnsupportedProtocolError(f"{section}: the psk modifiers are not sorted, or one is repeated")
+        else:
+            pattern = pattern.with_psk(int(modifier[3:]))
+        before = modifier
     return pattern

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PUBLIC_KEYS = ("e", "s")
 DH_TOKENS = ("ee", "es", "se", "ss")
+PRE_MESSAGES = (("e",), ("s",), ("e", "s"))
 TOKENS = (*PUBLIC_KEYS, *DH_TOKENS, "psk")
 
 BEFORE_ENCRYPTION = {
@@ -41,7 +42,7 @@ def check_form(pattern: "HandshakePattern") -> None:
             f"{pattern.name}: a party has at most one pre-message, the initiator's first"
         )
     for line in pattern.pre_messages:
-        if line.tokens not in (("e",), ("s",), ("e", "s")):
+        if line.tokens not in PRE_MESSAGES:
             raise InvalidPatternError(f"{pattern.name}: a pre-message is 'e', 's' or 'e, s', unlike '{line}'")
     if not pattern.messages:
         raise InvalidPatternError(f"{pattern.name}: there is no message")

@@ -3,7 +3,9 @@
 The JSON is what cacophony and snow share, and noise-c in an older dress: an object with a list ``vectors``,
 and in each of them the keys of both parties and the messages of one conversation, payload and ciphertext, all
 in hexadecimal. After the handshake the messages go on as transport messages: in turn, or after a one-way
-pattern all from the initiator.
+pattern all from the initiator. Two flags change what the messages mean: with ``fallback`` the responder
+cannot read the first one, and both go on by the pattern ``fallback_pattern`` (section 10.4, Noise Pipes);
+with ``fail`` one of the messages is to be refused.
 
 Rule: a vector passes only if both roles agree with it. Each message is written by its sender and read by its
 receiver, and both end with the given handshake hash. This is the one module of the package that reads files.
@@ -24,8 +26,11 @@ from .errors import InvalidPatternError, NoiseError, UnsupportedProtocolError
 from .handshakestate import HandshakeState
 from .protocol import Protocol
 
-UNSUPPORTED_FIELDS = ("fallback", "fail", "hybrid", "init_ssk", "resp_ssk")
-"""Fields that turn a vector into something not supported yet. Other unknown fields are ignored."""
+FOREIGN_FIELDS = ("hybrid", "init_ssk", "resp_ssk")
+"""Fields that turn a vector into one of a draft: revision 34 has neither a hybrid of two DHs nor an SSK.
+Other unknown fields are ignored."""
+DEFAULT_FALLBACK = "XXfallback"
+"""What a vector with ``fallback`` falls back to where it does not say (noise-c, test-vector.c)."""
 
 
 class MalformedFileError(Exception):
@@ -46,8 +51,11 @@ class Party:
     rs: bytes | None
     psks: tuple[bytes, ...]
 
-    def start(self, protocol: Protocol, *, initiator: bool) -> HandshakeState:
-        """Begin the handshake. Files may give keys for which a pattern has no use; these are left aside."""
+    def start(self, protocol: Protocol, *, initiator: bool, re: bytes | None = None) -> HandshakeState:
+        """Begin the handshake, or go on after a fallback, for which Bob gives the *re* that he has read.
+
+        Files may give keys for which a pattern has no use; these are left aside.
+        """
         needed = protocol.pattern.required_keys[initiator]
         sends_e = protocol.pattern.sends_ephemeral[initiator]
         return HandshakeState(
@@ -55,8 +63,9 @@ class Party:
             initiator=initiator,
             prologue=self.prologue,
             s=protocol.dh.keypair(self.s) if self.s is not None and "s" in needed else None,
-            e=protocol.dh.keypair(self.e) if self.e is not None and sends_e else None,
+            e=protocol.dh.keypair(self.e) if self.e is not None and (sends_e or "e" in needed) else None,
             rs=self.rs if "rs" in needed else None,
+            re=re if "re" in needed else None,
             psks=self.psks[: protocol.pattern.psk_count],
         )
 
@@ -70,7 +79,11 @@ class Vector:
     responder: Party
     messages: tuple[tuple[bytes, bytes], ...]
     handshake_hash: bytes | None
-    unsupported_field: str | None
+    fallback: str | None
+    """The protocol with which they go on after the first message, if the responder cannot read that."""
+    fail: bool
+    """Whether one of the messages is to be refused."""
+    foreign_field: str | None
 
 
 class Fields:
@@ -91,6 +104,13 @@ class Fields:
         if value is not None and not isinstance(value, str):
             raise MalformedFileError(f"{self.where}: {name!r} must be a string")
         return value
+
+    def flag(self, name: str) -> bool:
+        """The truth value in a field; false is the default."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise MalformedFileError(f"{self.where}: {name!r} must be true or false")
+        return bool(value)
 
     def items(self, name: str) -> list[object] | None:
         """The list in a field."""
@@ -136,6 +156,11 @@ def parse_vector(fields: Fields) -> Vector:
     messages = fields.items("messages")
     if not name or not messages:
         raise MalformedFileError(f"{fields.where} needs a 'protocol_name' and 'messages'")
+    fallback = None
+    if fields.flag("fallback"):
+        fallback = with_pattern(name, fields.text("fallback_pattern") or DEFAULT_FALLBACK)
+        # Files in the older dress are named after the second pattern, and have the first in a field.
+        name = with_pattern(name, fields.text("pattern") or pattern_of(name))
     return Vector(
         name,
         parse_party(fields, "init"),
@@ -145,8 +170,21 @@ def parse_vector(fields: Fields) -> Vector:
             for number, value in enumerate(messages, 1)
         ),
         fields.octets("handshake_hash"),
-        next((name for name in UNSUPPORTED_FIELDS if fields.get(name)), None),
+        fallback,
+        fields.flag("fail"),
+        next((name for name in FOREIGN_FIELDS if fields.get(name)), None),
     )
+
+
+def pattern_of(name: str) -> str:
+    """The second section of a protocol name, empty if there is none."""
+    return name.partition("_")[2].partition("_")[0]
+
+
+def with_pattern(name: str, pattern: str) -> str:
+    """A protocol name with another second section."""
+    prefix, _, rest = name.partition("_")
+    return f"{prefix}_{pattern}_{rest.partition('_')[2]}"
 
 
 def parse_party(fields: Fields, role: str) -> Party:
@@ -172,18 +210,38 @@ def parse_message(fields: Fields) -> tuple[bytes, bytes]:
 
 def check(vector: Vector) -> None:
     """Play both roles of a vector. Raises :class:`MismatchError`, or what :meth:`Protocol.parse` raises."""
-    if vector.unsupported_field:
-        raise UnsupportedProtocolError(f"vectors with {vector.unsupported_field!r} are not supported yet")
+    if vector.foreign_field:
+        raise UnsupportedProtocolError(f"{vector.foreign_field!r} belongs to a draft, not to revision 34")
     protocol = Protocol.parse(vector.name)
+    fallback = Protocol.parse(vector.fallback) if vector.fallback else None
     place = "before message 1"
     try:
         initiator = vector.initiator.start(protocol, initiator=True)
         responder = vector.responder.start(protocol, initiator=False)
-        conversation = zip(vector.messages, converse(initiator, responder), strict=False)
-        for number, ((payload, ciphertext), (write, read)) in enumerate(conversation, 1):
+        messages = enumerate(vector.messages, 1)
+        if fallback:
+            number, (payload, ciphertext) = next(messages)
             place = f"message {number}"
-            compare(f"{place}: the sender's ciphertext", write(payload), ciphertext)
+            compare(f"{place}: the sender's ciphertext", initiator.write_message(payload), ciphertext)
+            if not refuses(responder.read_message, ciphertext):
+                raise MismatchError(f"{place}: the receiver reads it, and was to fall back")
+            initiator, responder = (
+                vector.responder.start(fallback, initiator=True, re=ciphertext[: fallback.dh.dhlen]),
+                vector.initiator.start(fallback, initiator=False),
+            )
+        for (number, (payload, ciphertext)), (write, read) in zip(
+            messages, converse(initiator, responder), strict=False
+        ):
+            place = f"message {number}"
+            ours = write(payload)
+            if vector.fail:
+                if refuses(read, ciphertext):
+                    return
+                continue
+            compare(f"{place}: the sender's ciphertext", ours, ciphertext)
             compare(f"{place}: the receiver's payload", read(ciphertext), payload)
+        if vector.fail:
+            raise MismatchError("every message is accepted, and one was to be refused")
         place = "after the last message"
         expected = vector.handshake_hash or initiator.handshake_hash
         compare("the initiator's handshake hash", initiator.handshake_hash, expected)
@@ -193,6 +251,15 @@ def check(vector: Vector) -> None:
 
 
 Step = Callable[[bytes], bytes]
+
+
+def refuses(read: Step, ciphertext: bytes) -> bool:
+    """Whether a receiver does not accept a message."""
+    try:
+        read(ciphertext)
+    except NoiseError:
+        return True
+    return False
 
 
 def converse(initiator: HandshakeState, responder: HandshakeState) -> Iterator[tuple[Step, Step]]:

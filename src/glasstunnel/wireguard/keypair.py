@@ -18,10 +18,11 @@ class Keypair:
     """
 
     __slots__ = (
+        "_opener",
+        "_receiving",
         "created",
         "initiator",
         "local_index",
-        "opener",
         "remote_index",
         "sealer",
         "sending_counter",
@@ -38,7 +39,8 @@ class Keypair:
         created: float,
     ) -> None:
         self.sealer = ChaCha20Poly1305(sending)
-        self.opener = ChaCha20Poly1305(receiving)
+        self._receiving = receiving
+        self._opener: ChaCha20Poly1305 | None = ChaCha20Poly1305(receiving)
         self.local_index = local_index
         """The index that the other side writes into what it sends us."""
         self.remote_index = remote_index
@@ -50,9 +52,17 @@ class Keypair:
         """Counter of the next packet to be sealed."""
         self.window = ReplayWindow()
 
-    def stop_sealing(self) -> None:
-        """From now on this keypair only opens; the cipher that seals, 2 kB of OpenSSL's, is given back."""
+    @property
+    def opener(self) -> ChaCha20Poly1305:
+        """The cipher that opens."""
+        return self._opener or ChaCha20Poly1305(self._receiving)
+
+    def retire(self) -> None:
+        """From now on this keypair seals no more, and opens only stragglers: its ciphers, 2 kB of OpenSSL's
+        each, are given back.
+        """
         del self.sealer
+        self._opener = None
 
     def may_seal(self, now: float, packets: int, limits: Parameters) -> bool:
         """Whether so many more packets may be sealed at this age and with these counters (WP §6.2)."""
@@ -131,7 +141,7 @@ class Keypairs:
     def _set_previous(self, keypair: Keypair | None) -> None:
         self.previous = keypair
         if keypair:
-            keypair.stop_sealing()
+            keypair.retire()
 
     def _all(self) -> list[Keypair]:
         return [keypair for keypair in (self.previous, self.current, self.next) if keypair]
