@@ -134,11 +134,6 @@ def test_a_term_weighs_less_in_a_reference_to_where_it_is_told() -> None:
     assert found["别处"][1] >= found["别处"][0]
 
 
-def test_what_is_a_term_in_a_reference_alone_weighs_nothing() -> None:
-    texts = [Text("page", "", 1, "题", "", "从头到尾" * size, links="从 A 到 B") for size in (1, 2, 3)]
-    assert set(weighted(texts)["从"].values()) == {0}
-
-
 def test_a_character_is_read_in_every_way_it_has() -> None:
     found = readings("重手")
     assert "重" in found["chong"]

@@ -78,8 +78,7 @@ def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
             said = glossed(text.body) if name == "glossed" else getattr(text, name)
             for term, times in Counter(terms(said)).items():
                 count[term] = count.get(term, 0) + factor * times
-        # A link may end in a word that is none in the text around it: that weighs nothing, not less.
-        counts.append({term: max(0.0, weight) for term, weight in count.items()})
+        counts.append(count)
     lengths = [sum(count.values()) for count in counts]
     average = sum(lengths) / max(1, len(lengths)) or 1.0
     found: dict[str, dict[int, int]] = {}
