@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 from typing import TypeVar
 
-from glasstunnel.host.clock import now
+from glasstunnel.host.answers import answer
 from glasstunnel.host.control import ControlSocket
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.namespace import Namespace
@@ -26,7 +26,6 @@ from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.operate.config import parse
-from glasstunnel.wireguard import uapi
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
@@ -81,10 +80,10 @@ class Ours:
             net.link_up(self.name, mtu)
             self.tunnel = Tunnel(self.device, tun, udp, service.loop, mtu=mtu, observer=self.traffic)
             undo.callback(self.tunnel.close)
-            control = ControlSocket(self.name, service.loop, self._answer)
+            control = ControlSocket(self.name, service.loop, partial(answer, self.tunnel))
             undo.callback(control.close)
             self._undo = undo.pop_all()
-        self.tunnel.start()
+        self.tunnel.up()
 
     def do(self, work: Callable[[Tunnel], T]) -> T:
         """Do something with the tunnel, in the thread that serves it."""
@@ -93,9 +92,6 @@ class Ours:
     def close(self) -> None:
         """Take the interface away."""
         self._service.do(self._undo.close)
-
-    def _answer(self, request: str) -> str | None:
-        return uapi.get(self.device, now(), time.time_ns()) if request == "get=1" else None
 
 
 class Service:
