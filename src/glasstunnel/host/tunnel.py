@@ -66,7 +66,7 @@ class Tunnel:
         self._link: Link | None = None
         self._udp: Udp | None = None
         self._path: DataPath | None = None
-        self._is_deleted = False
+        self._link_is_up = self._is_deleted = False
         self._lost: Counter[str] = Counter()  # at the sockets that are closed again
         loop.watch(tun.fd, self._tun_readable)
         if udp:
@@ -102,6 +102,9 @@ class Tunnel:
         mark = self.device.fwmark if fwmark is None else fwmark
         if not self._udp:
             self.device.listen_port = self.device.listen_port if port is None else port
+            self.device.fwmark = mark
+            if self._link_is_up:  # and the port before this one was in use
+                self.up()
         elif port is not None and port != self._udp.port:
             udp = Udp(port, mark)
             self._close_sockets()
@@ -152,7 +155,7 @@ class Tunnel:
         self._udp = self._path = None
 
     def _link_changed(self, state: LinkState) -> None:
-        self.mtu = state.mtu
+        self._link_is_up, self.mtu = state
         if state.up and not self.device.is_up:
             try:
                 self.up()
