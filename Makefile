@@ -10,7 +10,8 @@ SPHINX = $(BIN)/sphinx-build $(STRICT)
 OPEN = file://$(CURDIR)/$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv html singlehtml latexpdf epub linkcheck gettext doctest serve test test-kernel lint demo bench clean lock
+.PHONY: help venv html singlehtml latexpdf epub linkcheck gettext doctest serve test test-kernel lint demo bench soak fuzz \
+	clean lock
 
 help:  ## this list
 	@echo "玻璃隧道 · glasstunnel"; echo
@@ -70,6 +71,14 @@ demo: venv  ## two peers in two network namespaces, told as a story
 
 bench: html singlehtml  ## the benchmarks, with tables (python -m bench search runs only that part)
 	@$(BIN)/python -m bench
+
+MINUTES ?= 10
+
+soak: venv  ## days of virtual time through bad networks, seed after seed (MINUTES=10 of real time)
+	@$(BIN)/python -m tests.sim.soak --minutes $(MINUTES)
+
+fuzz: venv  ## every parser against a coverage-guided fuzzer (MINUTES=10 altogether; needs atheris)
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 clean:  ## remove what was built (the environment stays)
 	@rm -rf $(BUILD) dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

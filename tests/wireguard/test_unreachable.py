@@ -13,7 +13,7 @@ from tests.wireguard.pair import Pair, answer, packet
 def test_a_packet_for_which_there_is_no_peer_is_answered_with_host_unreachable(pair: Pair) -> None:
     lost = packet(destination="10.9.9.9")
     assert isinstance(pair.send(pair.left, lost), Refused)
-    (report,) = pair.left.inbox
+    (report,) = pair.left.reports
     outer = ipv4.Packet(report)
     message = icmp.Message(outer.payload)
     assert (outer.source, outer.destination) == (parse_address("10.9.9.9"), parse_address("10.0.0.1"))
@@ -25,7 +25,7 @@ def test_a_packet_for_which_there_is_no_peer_is_answered_with_host_unreachable(p
 def test_an_ipv6_packet_for_which_there_is_no_peer_is_answered_with_address_unreachable(pair: Pair) -> None:
     lost = packet("lost", "fd00::1", "fd99::9")
     assert isinstance(pair.send(pair.left, lost), Refused)
-    (report,) = pair.left.inbox
+    (report,) = pair.left.reports
     outer = ipv6.Packet(report)
     message = icmp.Message(outer.payload)
     assert (outer.source, outer.destination) == (parse_address("fd99::9"), parse_address("fd00::1"))
@@ -37,21 +37,21 @@ def test_an_ipv6_packet_for_which_there_is_no_peer_is_answered_with_address_unre
 def test_a_packet_for_a_peer_without_an_endpoint_is_answered_too(pair: Pair) -> None:
     result = pair.send(pair.right, answer())
     assert result == Refused(Drop.NO_ENDPOINT, [0])
-    assert icmp.Message(ipv4.Packet(pair.right.inbox[0]).payload).code == 1
+    assert icmp.Message(ipv4.Packet(pair.right.reports[0]).payload).code == 1
 
 
 def test_a_packet_that_waits_for_a_session_is_not_answered(pair: Pair) -> None:
     assert isinstance(pair.send(pair.left, packet()), Staged)
-    assert pair.left.inbox == []
+    assert pair.left.reports == []
 
 
 def test_an_error_is_never_answered_by_an_error(pair: Pair) -> None:
     pair.send(pair.left, packet(destination="10.9.9.9"))
-    error = pair.left.inbox.pop()
+    error = pair.left.reports.pop()
     header = ipv4.Header(source=parse_address("10.0.0.1"), destination=parse_address("10.9.9.9"), protocol=1)
     assert pair.send(pair.left, header.build(ipv4.Packet(error).payload)) == Refused(Drop.NO_ROUTE)
     assert pair.send(pair.left, packet(destination="224.0.0.1")) == Refused(Drop.NO_ROUTE)
-    assert pair.left.inbox == []
+    assert pair.left.reports == []
 
 
 def test_each_packet_of_a_burst_is_answered_in_its_row() -> None:

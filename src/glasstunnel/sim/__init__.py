@@ -4,7 +4,10 @@ Rule: the same seed gives the same world, to the byte. Nothing here waits, draws
 or looks at a clock: tests, benchmarks and the book's figures replay it at will.
 """
 
-from glasstunnel.sim.network import Corrupt, Datagram, Delay, Drop, Duplicate, Layer, Network, Partition
+from glasstunnel.sim.attacks import Replay
+from glasstunnel.sim.faults import Corrupt, Delay, Drop, Duplicate, Partition, Reorder, Truncate
+from glasstunnel.sim.nat import Nat
+from glasstunnel.sim.network import Datagram, Layer, Network
 from glasstunnel.sim.randomness import Randomness
 from glasstunnel.sim.world import Node, World
 
@@ -15,9 +18,13 @@ __all__ = [
     "Drop",
     "Duplicate",
     "Layer",
+    "Nat",
     "Network",
     "Node",
     "Partition",
     "Randomness",
+    "Reorder",
+    "Replay",
+    "Truncate",
     "World",
 ]

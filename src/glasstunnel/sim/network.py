@@ -1,12 +1,13 @@
-"""A network as a pile of faults.
+"""A network as a pile of layers.
 
 Rule: a layer takes one datagram and gives back what becomes of it: nothing, one, several, later, damaged.
 Layers know nothing of each other, so any fault is had by piling them up. (The shape is that of smoltcp's
-fault injector.)
+fault injector.) The layers are in :mod:`~glasstunnel.sim.faults`, :mod:`~glasstunnel.sim.nat` and
+:mod:`~glasstunnel.sim.attacks`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import inf
 from typing import Protocol
@@ -28,75 +29,10 @@ class Datagram:
 
 
 class Layer(Protocol):
-    """One fault."""
+    """One thing that happens to datagrams under way."""
 
     def __call__(self, datagram: Datagram, rng: Randomness) -> Iterable[Datagram]:
         """What becomes of a datagram."""
-
-
-@dataclass(frozen=True)
-class Delay:
-    """Late by ``least`` seconds and a random part of ``spread``; a spread also changes the order."""
-
-    least: float
-    spread: float = 0.0
-
-    def __call__(self, datagram: Datagram, rng: Randomness) -> Iterable[Datagram]:
-        """Let it arrive later."""
-        yield replace(datagram, at=datagram.at + self.least + rng.uniform(self.spread))
-
-
-@dataclass(frozen=True)
-class Drop:
-    """Lost with this probability."""
-
-    probability: float
-
-    def __call__(self, datagram: Datagram, rng: Randomness) -> Iterable[Datagram]:
-        """Let it pass, or not."""
-        if rng.uniform() >= self.probability:
-            yield datagram
-
-
-@dataclass(frozen=True)
-class Duplicate:
-    """Arrives a second time with this probability."""
-
-    probability: float
-
-    def __call__(self, datagram: Datagram, rng: Randomness) -> Iterable[Datagram]:
-        """Once, or twice; a layer of delay below moves the two apart."""
-        yield datagram
-        if rng.uniform() < self.probability:
-            yield datagram
-
-
-@dataclass(frozen=True)
-class Corrupt:
-    """One bit flipped with this probability."""
-
-    probability: float
-
-    def __call__(self, datagram: Datagram, rng: Randomness) -> Iterable[Datagram]:
-        """Whole, or damaged."""
-        if datagram.data and rng.uniform() < self.probability:
-            data = bytearray(datagram.data)
-            data[rng.below(len(data))] ^= 1 << rng.below(8)
-            datagram = replace(datagram, data=bytes(data))
-        yield datagram
-
-
-@dataclass(frozen=True)
-class Partition:
-    """Nothing passes from ``begin`` to ``end``, in seconds of the world's clock."""
-
-    begin: float
-    end: float
-
-    def __call__(self, datagram: Datagram, rng: Randomness) -> Iterable[Datagram]:
-        """Let it pass outside that time."""
-        if not self.begin <= datagram.at < self.end:
-            yield datagram
 
 
 class Network:

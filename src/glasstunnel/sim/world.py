@@ -17,6 +17,7 @@ from glasstunnel.wireguard.events import Event, Path, Refused, Sealed, Send, Sta
 from glasstunnel.wireguard.handshake import Rng
 from glasstunnel.wireguard.messages import MessageType
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
+from glasstunnel.wireguard.peer import Peer
 
 MTU = 1420
 _BEGINNING = 1_700_000_000 * 10**9  # wall clock at time 0, nanoseconds since 1970
@@ -35,12 +36,16 @@ class Node:
     """What the device draws from."""
     inbox: list[bytes] = field(default_factory=list)
     """Packets that came out of the tunnel, in order."""
+    reports: list[bytes] = field(default_factory=list)
+    """ICMP messages of the device's own, about packets that go nowhere."""
     history: list[tuple[float, Event]] = field(default_factory=list)
     """Every event of the device with its time."""
     sent: list[Datagram] = field(default_factory=list)
     """Every datagram that left the node."""
     wall_offset: int = 0
     """Nanoseconds by which this node's wall clock is wrong."""
+    wakes_at: float = -inf
+    """Time of the world until which this node sleeps."""
 
     def sent_of(self, kind: MessageType) -> list[Datagram]:
         """The datagrams of one type that left the node."""
@@ -92,20 +97,31 @@ class World:
         result = node.device.seal(self.now, self._burst, destination(packets[0]), MTU, ecn=ecn(packets[0]))
         if isinstance(result, Sealed):
             for datagram in self._burst.datagrams():
-                self._emit(node, bytes(datagram), result.path, result.tos)
+                self._emit(node, result.peer, bytes(datagram), result.path, result.tos)
         elif isinstance(result, Refused):
-            node.inbox += [bytes(report) for report in self._burst.packets(result.rows)]
+            node.reports += [bytes(report) for report in self._burst.packets(result.rows)]
         self._tick(node)
         return result
 
     def start(self, node: Node) -> None:
         """Bring a node's interface up."""
-        self._carry_out(node, node.device.up(self.now))
+        self.carry_out(node, node.device.up(self.now))
         self._tick(node)
 
     def stop(self, node: Node) -> None:
         """Take a node's interface down: its sessions end, and nothing arrives until it starts again."""
         node.device.down()
+
+    def restart(self, node: Node) -> None:
+        """The node's process starts again: its key stays, all else is gone; the interface is down."""
+        node.device = Device(node.device.private_key, parameters=self.parameters)
+
+    def sleep(self, node: Node, seconds: float) -> None:
+        """Close the laptop's lid: what arrives meanwhile is lost, and on waking everything is due at once.
+
+        The clock of the timers counts sleep, so between two ticks of this node it jumps ahead.
+        """
+        node.wakes_at = self.now + seconds
 
     def advance(self, seconds: float) -> None:
         """Let this much time pass and everything happen that happens in it."""
@@ -118,22 +134,29 @@ class World:
                 self._tick(node)
         self.now = end
 
+    def carry_out(self, node: Node, events: list[Event]) -> None:
+        """Do what a node's device wants done: send its datagrams, write down the rest."""
+        for event in events:
+            node.history.append((self.now, event))
+            if isinstance(event, Send):
+                self._emit(node, event.peer, event.data, event.path, event.tos)
+
     def _next_moment(self) -> float:
-        deadlines = (node.device.deadline for node in self.nodes.values())
+        deadlines = (max(node.device.deadline, node.wakes_at) for node in self.nodes.values())
         return min(self.network.next_arrival, min(deadlines, default=inf))
 
     def _deliver(self, datagram: Datagram) -> None:
         node = self.nodes.get(datagram.destination)
-        if node is None or not node.device.is_up:
+        if node is None or not node.device.is_up or self.now < node.wakes_at:
             return
         path = Path(datagram.source)
         if datagram.data[:4] == bytes((MessageType.TRANSPORT_DATA, 0, 0, 0)) and len(datagram.data) >= 8:
             self._fill([datagram.data], wire=True)
             opened = node.device.open(self.now, self._burst, path, ecn=datagram.tos & 3)
             node.inbox += [bytes(packet) for packet in self._burst.packets(opened.rows)]
-            self._carry_out(node, opened.events)
+            self.carry_out(node, opened.events)
         else:
-            self._carry_out(
+            self.carry_out(
                 node, node.device.receive(self.now, self.wall(node), node.rng, datagram.data, path)
             )
 
@@ -143,16 +166,10 @@ class World:
             (self._burst.add_datagram if wire else self._burst.add_packet)(item)
 
     def _tick(self, node: Node) -> None:
-        if node.device.deadline <= self.now:
-            self._carry_out(node, node.device.tick(self.now, self.wall(node), node.rng))
+        if max(node.device.deadline, node.wakes_at) <= self.now:
+            self.carry_out(node, node.device.tick(self.now, self.wall(node), node.rng))
 
-    def _carry_out(self, node: Node, events: list[Event]) -> None:
-        for event in events:
-            node.history.append((self.now, event))
-            if isinstance(event, Send):
-                self._emit(node, event.data, event.path, event.tos)
-
-    def _emit(self, node: Node, data: bytes, path: Path, tos: int) -> None:
+    def _emit(self, node: Node, peer: Peer, data: bytes, path: Path, tos: int) -> None:
         datagram = Datagram(self.now, node.address, path.remote, data, tos)
         node.sent.append(datagram)
         self.network.send(datagram)

@@ -275,6 +275,7 @@ class Peer:
         if self._wants_initiation:
             self._wants_initiation = False
             events += self.initiate(now, wall, rng)
+        self.wake_at = inf  # whatever asked for this tick, or for another during it, has been done
         self._device.schedule.wake(self, min(self.timers.due))
         return events
 

@@ -1,0 +1,411 @@
+"""A seed becomes a life: a hub, some spokes, hours of traffic, and everything that goes wrong on the way.
+
+Rule: the seed decides everything, so a seed is a bug report. What may happen is the table :data:`ACTS`; what
+must hold is checked at every step (:mod:`~glasstunnel.sim.invariants`), and after the last fault packets pass
+again within :data:`CONVERGENCE` seconds.
+"""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from glasstunnel.ip import ipv4, ipv6
+from glasstunnel.ip.address import parse_address
+from glasstunnel.sim.attacks import Replay
+from glasstunnel.sim.faults import Corrupt, Delay, Drop, Duplicate, Partition, Reorder, Truncate
+from glasstunnel.sim.invariants import InvariantError, Watch
+from glasstunnel.sim.nat import Nat
+from glasstunnel.sim.network import Layer
+from glasstunnel.sim.randomness import Randomness
+from glasstunnel.sim.world import Node
+from glasstunnel.wireguard.events import KeysReady, Path
+from glasstunnel.wireguard.handshake import NO_PSK
+from glasstunnel.wireguard.parameters import PARAMETERS
+from glasstunnel.wireguard.peer import Peer
+
+CONVERGENCE: Final = (
+    PARAMETERS.new_handshake_timeout + 2 * PARAMETERS.rekey_timeout + 3 * PARAMETERS.rekey_jitter + 1
+)
+"""Seconds of traffic after which a healed tunnel passes packets: 27.
+
+Silence is noticed after 15 s, an initiation that crossed another is repeated after 5 s, both with their
+jitter, and one more 5 s may have to pass since the last handshake message (WP §6.1, §6.4, §6.5).
+"""
+
+ACTS: Final = {
+    "talk": 30,
+    "stream": 8,
+    "spoof": 6,
+    "fall_silent": 6,
+    "change_weather": 6,
+    "cut": 3,
+    "roam": 4,
+    "forget_mappings": 3,
+    "sleep": 2,
+    "set_wall_clock": 3,
+    "restart": 2,
+    "change_psk": 2,
+    "change_private_key": 1,
+    "add_anew": 2,
+    "change_keepalive": 2,
+}
+"""What may happen next, and how often in proportion."""
+
+_DAY = 86_400
+_UDP = 17
+_HUB = ("198.51.100.1", 51820)
+_HUB_NUMBER = 100
+_OUTSIDE = "203.0.113.9"
+
+Addresses = tuple[bytes, bytes]
+"""In the tunnel: one of IPv4, one of IPv6."""
+
+
+def _addresses(number: int, net: int = 0) -> Addresses:
+    return parse_address(f"10.{net}.0.{number}"), parse_address(f"fd00:{net}::{number}")
+
+
+@dataclass
+class Spoke:
+    """One spoke and what both sides have in their configuration about each other."""
+
+    node: Node
+    number: int
+    psk: bytes
+    keepalive: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scenario that held has seen; ``hours`` are virtual, ``dropped`` counts what devices refused."""
+
+    hours: float
+    packets: int
+    delivered: int
+    datagrams: int
+    sessions: int
+    dropped: int
+
+
+class Scenario:
+    """One life.
+
+    Args:
+        seed: decides it.
+        minutes: virtual time of trouble, before the network heals.
+    """
+
+    def __init__(self, seed: str, minutes: float = 30.0) -> None:
+        self.seed = seed
+        self.minutes = minutes
+        self.story: list[str] = []
+        """What happened, a line for each act, beginning with the second."""
+        self._dice = Randomness(f"{seed}/scenario")
+        self.world = Watch(seed)
+        self._nat: Nat | None = None
+        self._layers: list[Layer] = []
+        self._numbered = 0
+        self._greatest_offset: dict[str, int] = {}
+        self._forgetful: set[str] = set()
+        self._populate()
+
+    def run(self) -> Outcome:
+        """Live it to the end.
+
+        Raises:
+            InvariantError: for the first thing that must not happen.
+        """
+        while self.world.now < self.minutes * 60:
+            getattr(self, f"_{self._draw(ACTS)}")()
+            self._pass(self._dice.uniform(3))
+        self._heal()
+        self._converge()
+        return self._outcome()
+
+    # Who there is
+
+    def _populate(self) -> None:
+        dice, world = self._dice, self.world
+        self.hub = world.add("hub", _HUB)
+        behind = [f"192.168.0.{n}" for n in range(1, 4)]
+        if dice.uniform() < 0.5:
+            lifetime = (30.0, 120.0)[dice.below(2)]
+            self._nat = Nat(behind, _OUTSIDE, lifetime)
+            self._tell(f"a NAT whose mappings live {lifetime:.0f} s")
+        self.spokes = []
+        for number in range(1, 2 + dice.below(3)):
+            node = world.add(f"spoke {number}", (behind[number - 1], 51820))
+            psk = dice(32) if dice.uniform() < 0.5 else NO_PSK
+            self.spokes.append(Spoke(node, number, psk))
+        for node in (self.hub, *(spoke.node for spoke in self.spokes)):
+            self._configure(node)
+            for address in self._addresses(node):
+                world.home[address] = node
+        self._change_weather()
+
+    def _addresses(self, node: Node) -> Addresses:
+        return _addresses(next((spoke.number for spoke in self.spokes if spoke.node is node), _HUB_NUMBER))
+
+    def _configure(self, node: Node) -> None:
+        for spoke in self.spokes:
+            if node is self.hub:
+                self._introduce_spoke(spoke)
+            elif node is spoke.node:
+                self._introduce_hub(spoke)
+        self.world.start(node)
+
+    def _introduce_spoke(self, spoke: Spoke) -> None:
+        assert spoke.node.device.public_key is not None
+        self.hub.device.add_peer(
+            spoke.node.device.public_key,
+            preshared_key=spoke.psk,
+            allowed_ips=[(address, 8 * len(address)) for address in self._addresses(spoke.node)],
+        )
+
+    def _introduce_hub(self, spoke: Spoke) -> None:
+        assert self.hub.device.public_key is not None
+        spoke.node.device.add_peer(
+            self.hub.device.public_key,
+            preshared_key=spoke.psk,
+            endpoint=Path(_HUB),
+            allowed_ips=[(parse_address("10.0.0.0"), 24), (parse_address("fd00::"), 64)],
+            persistent_keepalive=spoke.keepalive,
+        )
+
+    def _peers(self, spoke: Spoke) -> tuple[Peer, Peer]:
+        """The hub as the spoke knows it, the spoke as the hub knows it."""
+        hub, own = self.hub.device.public_key, spoke.node.device.public_key
+        assert hub is not None
+        assert own is not None
+        return spoke.node.device.peers[hub], self.hub.device.peers[own]
+
+    # What happens
+
+    def _talk(self) -> None:
+        self._say(*self._a_way(), packets=1 + self._dice.below(6))
+
+    def _stream(self) -> None:
+        sender, receiver = self._a_way()
+        end = self.world.now + self._dice.uniform(300)
+        self._tell(f"{sender.name} streams to {receiver.name}")
+        while self.world.now < end:
+            self._say(sender, receiver)
+            self._pass(self._dice.uniform(8))
+
+    def _spoof(self) -> None:
+        """A packet with a source that is not the sender's to use; it must not come out."""
+        sender, receiver = self._a_way()
+        number = 1 + self._dice.below(4)
+        foreign = _addresses(number) if sender is not self.hub else _addresses(number, net=9)
+        if foreign != self._addresses(sender):
+            self._say(sender, receiver, sources=foreign)
+
+    def _fall_silent(self) -> None:
+        self._tell("silence")
+        self._pass(self._dice.uniform(700))
+
+    def _change_weather(self) -> None:
+        possible: list[Layer] = [
+            Replay(self._dice.uniform(0.3)),
+            Drop(self._dice.uniform(0.4)),
+            Corrupt(self._dice.uniform(0.2)),
+            Truncate(self._dice.uniform(0.2)),
+            Duplicate(self._dice.uniform(0.3)),
+            Reorder(self._dice.uniform(0.3), self._dice.uniform(8)),
+            Delay(self._dice.uniform(0.3), self._dice.uniform(0.6)),
+        ]
+        kept = [layer for layer in possible if self._dice.uniform() < 0.4]
+        old = [layer for layer in self._layers if isinstance(layer, Replay)]
+        if any(isinstance(layer, Replay) for layer in kept):
+            kept = [*(old or []), *kept[1:]] if old else kept  # who has listened all along knows more
+        self._layers = kept
+        self._tell("weather: " + (", ".join(type(layer).__name__ for layer in kept) or "fine"))
+        self._pile()
+
+    def _cut(self) -> None:
+        length = self._dice.uniform(250)
+        host = ("", "", _HUB[0])[self._dice.below(3)]
+        self._layers.append(Partition(self.world.now, self.world.now + length, host))
+        self._tell(f"cut for {length:.0f} s" + (", towards the hub" if host else ""))
+        self._pile()
+
+    def _roam(self) -> None:
+        spoke = self._a_spoke()
+        host = f"192.0.2.{1 + self._dice.below(250)}"
+        if self._nat and self._dice.uniform() < 0.5:
+            host = f"192.168.0.{10 * spoke.number + self._dice.below(10)}"
+            self._nat.inside.add(host)
+        address = host, 1024 + self._dice.below(50_000)
+        self._tell(f"{spoke.node.name} moves to {address[0]}:{address[1]}")
+        self.world.move(spoke.node, address)
+
+    def _forget_mappings(self) -> None:
+        if self._nat:
+            self._tell("the NAT forgets")
+            self._nat.forget()
+
+    def _sleep(self) -> None:
+        node = self._a_node()
+        length = self._dice.uniform(1500)
+        self._tell(f"{node.name} sleeps for {length:.0f} s")
+        self.world.sleep(node, length)
+        if self._dice.uniform() < 0.5:
+            self._pass(length)
+
+    def _set_wall_clock(self) -> None:
+        node = self._a_node()
+        greatest = self._greatest_offset.get(node.name, 0)
+        offset = round((self._dice.uniform(2) - 1) * _DAY) * 10**9
+        node.wall_offset = max(offset, greatest) if node.name in self._forgetful else offset
+        self._tell(f"the wall clock of {node.name} is {node.wall_offset // 10**9:+d} s wrong")
+        self._greatest_offset[node.name] = max(greatest, node.wall_offset)
+
+    def _restart(self) -> None:
+        node = self._a_node()
+        self._tell(f"{node.name} restarts")
+        self.world.restart(node)
+        self._set_clock_right(node)
+        self._configure(node)
+
+    def _change_psk(self) -> None:
+        spoke = self._a_spoke()
+        spoke.psk = self._dice(32) if self._dice.uniform() < 0.7 else NO_PSK
+        self._tell(f"another pre-shared key with {spoke.node.name}")
+        ours, theirs = self._peers(spoke)
+        ours.preshared_key = spoke.psk
+        self._pass(self._dice.uniform(30))
+        theirs.preshared_key = spoke.psk
+
+    def _change_private_key(self) -> None:
+        node = self._a_node()
+        before = node.device.public_key
+        assert before is not None
+        self._tell(f"{node.name} has a new private key")
+        node.device.set_private_key(self._dice(32))
+        for spoke in self.spokes:
+            if node is self.hub:
+                spoke.node.device.remove_peer(before)
+                self._set_clock_right(spoke.node)
+                self._introduce_hub(spoke)
+            elif node is spoke.node:
+                self.hub.device.remove_peer(before)
+                self._introduce_spoke(spoke)
+        self.world.initiated.clear()
+
+    def _add_anew(self) -> None:
+        spoke = self._a_spoke()
+        ours, theirs = self._peers(spoke)
+        if self._dice.uniform() < 0.5:
+            self._tell(f"the hub removes {spoke.node.name} and adds it anew")
+            self.hub.device.remove_peer(theirs.public_key)
+            self._set_clock_right(self.hub)
+            self._introduce_spoke(spoke)
+        else:
+            self._tell(f"{spoke.node.name} removes the hub and adds it anew")
+            spoke.node.device.remove_peer(ours.public_key)
+            self._set_clock_right(spoke.node)
+            self._introduce_hub(spoke)
+
+    def _change_keepalive(self) -> None:
+        spoke = self._a_spoke()
+        spoke.keepalive = (0, 5, 25)[self._dice.below(3)]
+        self._tell(f"{spoke.node.name} has a persistent keepalive of {spoke.keepalive} s")
+        peer, _ = self._peers(spoke)
+        self.world.carry_out(spoke.node, peer.set_persistent_keepalive(self.world.now, spoke.keepalive))
+
+    # The end
+
+    def _heal(self) -> None:
+        if self._dice.uniform() < 0.3:
+            self._restart()  # the hardest moment: one side believes in sessions that the other has lost
+        self._layers = [Delay(0.02)]
+        self._pile()
+        for node in self.world.nodes.values():
+            node.wakes_at = -inf
+        self._tell("healed")
+        self._pass(10)  # what was late arrives
+
+    def _converge(self) -> None:
+        """Traffic both ways; at the end of it, a packet passes each way at once."""
+        end = self.world.now + CONVERGENCE
+        while self.world.now < end:
+            for spoke in self.spokes:
+                self._say(spoke.node, self.hub)
+                self._say(self.hub, spoke.node)
+            self._pass(1)
+        for spoke in self.spokes:
+            for sender, receiver in ((spoke.node, self.hub), (self.hub, spoke.node)):
+                packet = self._say(sender, receiver)
+                self._pass(0.1)
+                if packet not in receiver.inbox[-2:]:
+                    raise InvariantError(
+                        f"seed {self.seed!r}: {CONVERGENCE:.0f} s after the network had healed "
+                        f"no packet passed from {sender.name} to {receiver.name}"
+                    )
+
+    def _outcome(self) -> Outcome:
+        nodes = (self.hub, *(spoke.node for spoke in self.spokes))
+        return Outcome(
+            hours=self.world.now / 3600,
+            packets=len(self.world.put),
+            delivered=sum(len(node.inbox) for node in nodes),
+            datagrams=sum(len(node.sent) for node in nodes),
+            sessions=sum(isinstance(event, KeysReady) for node in nodes for _, event in node.history),
+            dropped=sum(node.device.drops.total() for node in nodes),
+        )
+
+    # Means
+
+    def _draw(self, weights: dict[str, int]) -> str:
+        place = self._dice.below(sum(weights.values()))
+        for name, weight in weights.items():
+            place -= weight
+            if place < 0:
+                return name
+        raise AssertionError("the weights do not add up")
+
+    def _a_spoke(self) -> Spoke:
+        return self.spokes[self._dice.below(len(self.spokes))]
+
+    def _a_node(self) -> Node:
+        nodes = [self.hub, *(spoke.node for spoke in self.spokes)]
+        return nodes[self._dice.below(len(nodes))]
+
+    def _a_way(self) -> tuple[Node, Node]:
+        ends = self._a_spoke().node, self.hub
+        return ends if self._dice.uniform() < 0.5 else ends[::-1]
+
+    def _say(self, sender: Node, receiver: Node, packets: int = 1, sources: Addresses | None = None) -> bytes:
+        """Put numbered packets into a tunnel, unless the sender sleeps; the last of them."""
+        family = self._dice.below(2)
+        source = (sources or self._addresses(sender))[family]
+        destination = self._addresses(receiver)[family]
+        built = []
+        for _ in range(packets):
+            self._numbered += 1
+            payload = b"%d " % self._numbered + bytes(self._dice.below(60))
+            if family:
+                header6 = ipv6.Header(source=source, destination=destination, next_header=_UDP)
+                built.append(header6.build(payload))
+            else:
+                header4 = ipv4.Header(source=source, destination=destination, protocol=_UDP)
+                built.append(header4.build(payload))
+        if sender.wakes_at <= self.world.now:
+            self.world.send(sender, *built)
+        return built[-1]
+
+    def _pass(self, seconds: float) -> None:
+        self.world.advance(seconds)
+
+    def _pile(self) -> None:
+        self.world.network.layers = [*([self._nat] if self._nat else []), *self._layers]
+
+    def _set_clock_right(self, node: Node) -> None:
+        """Whoever forgets the timestamps it has sent needs a clock that is not behind them (WP §5.1): its
+        initiations would be taken for replays.
+        """
+        self._forgetful.add(node.name)
+        node.wall_offset = self._greatest_offset.get(node.name, 0)
+
+    def _tell(self, text: str) -> None:
+        self.story.append(f"{self.world.now:9.1f}  {text}")
