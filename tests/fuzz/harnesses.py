@@ -311,19 +311,29 @@ def frame_requests(data: bytes) -> None:
     asked: list[str] = []
     closed: list[object] = []
 
-    def answer(request: str) -> str | None:
-        asked.append(request)
-        return None if request == "bye" else "errno=0\n\n"
+    waiting: list[str] = []
+
+    def submit(_client: control._Client, request: str) -> None:
+        waiting.append(request)
+
+    def carry_out(client: control._Client) -> None:
+        while waiting:  # the reply to one brings the next
+            asked.append(waiting.pop())
+            if asked[-1] == "bye":
+                client.close()
+            else:
+                client.reply(bytearray(b"errno=0\n\n"))
 
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     with ours, theirs:
-        client = control._Client(ours, cast("Loop", _NoLoop()), answer, closed.append)
+        client = control._Client(ours, cast("Loop", _NoLoop()), submit, closed.append)
         for place in range(0, len(stream), length):
             if closed:
                 break
             theirs.send(stream[place : place + length])
             client._readable()
+            carry_out(client)
         replies = b"" if closed and not asked else _drain(theirs)
     wanted = stream.split(b"\n\n")[:-1]
     if b"bye" in wanted:

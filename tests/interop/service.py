@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TypeVar
 
-from glasstunnel.host.answers import answer
+from glasstunnel.host import answers
 from glasstunnel.host.control import ControlSocket
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.namespace import Namespace
@@ -80,7 +80,7 @@ class Ours:
             net.link_up(self.name, mtu)
             self.tunnel = Tunnel(self.device, tun, udp, service.loop, mtu=mtu, observer=self.traffic)
             undo.callback(self.tunnel.close)
-            control = ControlSocket(self.name, service.loop, partial(answer, self.tunnel))
+            control = ControlSocket(self.name, service.loop, partial(answers.answer, self.tunnel))
             undo.callback(control.close)
             self._undo = undo.pop_all()
         self.tunnel.up()

@@ -96,6 +96,10 @@ class Watch(World):
             self._came(node, packet)
         self._check(node)
 
+    def _take_in(self, node: Node, message: bytes, path: Path) -> None:
+        """Without the queue, so that what becomes of a message is seen at once."""
+        self.carry_out(node, node.device.receive(self.now, self.wall(node), node.rng, message, path))
+
     def _came(self, node: Node, packet: bytes) -> None:
         """A packet came out of the tunnel."""
         if packet not in self.put:
@@ -112,8 +116,9 @@ class Watch(World):
             self._fail(node, f"after a tick the deadline is {node.device.deadline}")
         self._check(node)
 
-    def _emit(self, node: Node, peer: Peer, data: bytes, path: Path, tos: int) -> None:
-        self._tx[peer] += len(data)
+    def _emit(self, node: Node, peer: Peer | None, data: bytes, path: Path, tos: int) -> None:
+        if peer:
+            self._tx[peer] += len(data)
         if data[0] == MessageType.TRANSPORT_DATA:
             index, nonce = (node.name, data[4:8]), (node.name, data[4:16])
             if nonce in self._counters:
@@ -122,7 +127,7 @@ class Watch(World):
             age = self.now - self._sealed.setdefault(index, self.now)
             if age >= self.parameters.reject_after_time:
                 self._fail(node, f"a key sealed {age} seconds after it had first been used")
-        elif data[0] == MessageType.INITIATION:
+        elif data[0] == MessageType.INITIATION and peer:
             pause = self.now - self.initiated.get(peer, -self.parameters.rekey_timeout)
             if pause < self.parameters.rekey_timeout:
                 self._fail(node, f"two initiations to one peer within {pause} seconds")

@@ -156,9 +156,11 @@ class World:
             node.inbox += [bytes(packet) for packet in self._burst.packets(opened.rows)]
             self.carry_out(node, opened.events)
         else:
-            self.carry_out(
-                node, node.device.receive(self.now, self.wall(node), node.rng, datagram.data, path)
-            )
+            self._take_in(node, datagram.data, path)
+
+    def _take_in(self, node: Node, message: bytes, path: Path) -> None:
+        """Let a handshake message wait for the node's next tick."""
+        node.device.enqueue(message, path)
 
     def _fill(self, items: Sequence[bytes], wire: bool = False) -> None:
         self._burst.n = 0
@@ -169,7 +171,7 @@ class World:
         if max(node.device.deadline, node.wakes_at) <= self.now:
             self.carry_out(node, node.device.tick(self.now, self.wall(node), node.rng))
 
-    def _emit(self, node: Node, peer: Peer, data: bytes, path: Path, tos: int) -> None:
+    def _emit(self, node: Node, peer: Peer | None, data: bytes, path: Path, tos: int) -> None:
         datagram = Datagram(self.now, node.address, path.remote, data, tos)
         node.sent.append(datagram)
         self.network.send(datagram)
