@@ -9,10 +9,11 @@ from contextlib import closing
 
 import pytest
 
+from glasstunnel.host import udp as udp_module
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.namespace import Namespace, veth_pair
 from glasstunnel.host.plain import PlainPath
-from glasstunnel.host.udp import Udp
+from glasstunnel.host.udp import Udp, UdpSocket
 from glasstunnel.wireguard.events import Path
 from tests.host.fakes import NOBODY, FakeTun, in_a_child
 
@@ -46,15 +47,15 @@ def test_a_random_port_that_is_taken_in_one_family_is_given_up_for_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tries = []
-    real = Udp._open
+    real = udp_module._open
 
-    def taken_twice(self: Udp, port: int, fwmark: int) -> None:
+    def taken_twice(port: int, fwmark: int) -> list[UdpSocket]:
         tries.append(port)
         if len(tries) < 3:
             raise OSError(errno.EADDRINUSE, "")
-        real(self, port, fwmark)
+        return real(port, fwmark)
 
-    monkeypatch.setattr(Udp, "_open", taken_twice)
+    monkeypatch.setattr(udp_module, "_open", taken_twice)
     Udp().close()
     assert tries == [0, 0, 0]
 

@@ -75,6 +75,9 @@ class DataPath(Protocol):
     def send(self, path: Path, tos: int) -> None:
         """Send the datagrams of the burst along ``path``."""
 
+    def renew(self) -> None:
+        """The sockets have been replaced by others: from now on use those."""
+
 
 def choose(tun: Tun, udp: Udp) -> DataPath:
     """The data path for this TUN and these sockets."""

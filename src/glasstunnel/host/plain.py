@@ -164,12 +164,19 @@ class PlainPath:
         self.packets = PlainTun(tun, self.burst)
         self.datagrams = [PlainUdp(one, self.burst) for one in udp.sockets]
         self._udp = udp
+        self._former: Counter[str] = Counter()  # errors of sockets that are closed
+
+    def renew(self) -> None:
+        """The sockets have been replaced by others: from now on use those."""
+        for edge in self.datagrams:
+            self._former += edge.errors
+        self.datagrams = [PlainUdp(one, self.burst) for one in self._udp.sockets]
 
     @property
     def errors(self) -> Counter[str]:
         """Packets and datagrams lost at the kernel's edge, by reason."""
         edges: list[PlainTun | PlainUdp] = [self.packets, *self.datagrams]
-        return sum((edge.errors for edge in edges), Counter(self._udp.errors))
+        return sum((edge.errors for edge in edges), self._udp.errors + self._former)
 
     def send(self, path: Path, tos: int) -> None:
         """Send the datagrams of the burst with this traffic class; what cannot go is counted and lost."""

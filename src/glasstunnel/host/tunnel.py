@@ -107,9 +107,13 @@ class Tunnel:
             if self._link_is_up:  # and the port before this one was in use
                 self.up()
         elif port is not None and port != self._udp.port:
-            udp = Udp(port, mark)
-            self._close_sockets()
-            self._open(udp)
+            assert self._path
+            self._unwatch_datagrams()
+            try:
+                self._udp.rebind(port, mark)
+                self._path.renew()
+            finally:
+                self._watch_datagrams()
         elif fwmark is not None:
             self._udp.set_fwmark(fwmark)
         self.device.fwmark = mark
@@ -143,17 +147,26 @@ class Tunnel:
 
     def _open(self, udp: Udp) -> None:
         self._udp, self._path = udp, self._backend(self.tun, udp)
-        self.device.listen_port = udp.port
-        for port in self._path.datagrams:
-            self._loop.watch(port.fd, partial(self._udp_readable, port))
+        self._watch_datagrams()
 
     def _close_sockets(self) -> None:
         if self._path and self._udp:
-            for port in self._path.datagrams:
-                self._loop.unwatch(port.fd)
+            self._unwatch_datagrams()
             self._lost += self._path.errors
             self._udp.close()
         self._udp = self._path = None
+
+    def _watch_datagrams(self) -> None:
+        assert self._path
+        assert self._udp
+        self.device.listen_port = self._udp.port
+        for port in self._path.datagrams:
+            self._loop.watch(port.fd, partial(self._udp_readable, port))
+
+    def _unwatch_datagrams(self) -> None:
+        assert self._path
+        for port in self._path.datagrams:
+            self._loop.unwatch(port.fd)
 
     def _link_changed(self, state: LinkState) -> None:
         self._link_is_up, self.mtu = state

@@ -117,18 +117,27 @@ class Udp:
     """
 
     def __init__(self, port: int = 0, fwmark: int = 0) -> None:
-        self.sockets: list[UdpSocket] = []
         self.errors: Counter[str] = Counter()
         """Datagrams lost in sending, by the system's name of the reason."""
+        self.sockets: list[UdpSocket] = []
+        self.rebind(port, fwmark)
+
+    def rebind(self, port: int, fwmark: int) -> None:
+        """Open other sockets in place of these, as at the beginning.
+
+        Raises:
+            HostError: as at the beginning; these stay open then.
+        """
         for attempt in range(1, _TRIES + 1):
             try:
-                self._open(port, fwmark)
+                opened = _open(port, fwmark)
                 break
             except OSError as error:
-                self.close()
                 if error.errno != errno.EADDRINUSE or port or attempt == _TRIES:
                     raise HostError(_why_not(port, fwmark, error)) from error
-        self._by_family = {one.family: one for one in self.sockets}
+        self.close()
+        self.sockets = opened
+        self._by_family = {one.family: one for one in opened}
 
     @property
     def port(self) -> int:
@@ -174,18 +183,26 @@ class Udp:
         while self.sockets:
             self.sockets.pop().socket.close()
 
-    def _open(self, port: int, fwmark: int) -> None:
-        missing: OSError | None = None
-        for family in (socket.AF_INET6, socket.AF_INET):
-            try:
-                self.sockets.append(UdpSocket(family, port, fwmark))
-                port = self.sockets[0].port
-            except OSError as error:
-                if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                    raise
-                missing = error
-        if missing and not self.sockets:
-            raise missing
+
+def _open(port: int, fwmark: int) -> list[UdpSocket]:
+    """A socket for each family that the system has, on one port. Raises :exc:`OSError`."""
+    opened: list[UdpSocket] = []
+    missing: OSError | None = None
+    for family in (socket.AF_INET6, socket.AF_INET):
+        try:
+            opened.append(UdpSocket(family, port, fwmark))
+            port = opened[0].port
+        except OSError as error:
+            missing = error
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                break
+    else:
+        if opened:
+            return opened
+    for one in opened:
+        one.socket.close()
+    assert missing
+    raise missing
 
 
 def _scope_number(name: str) -> int:
