@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from glasstunnel.host import control
+from glasstunnel.host.clock import Timer, now
 from glasstunnel.host.control import ControlSocket
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.loop import Loop
@@ -314,6 +315,52 @@ def test_closing_takes_the_socket_away_and_hangs_up(tmp_path: Path) -> None:
         served.close()
         assert client.recv(100) == b""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_socket_that_listens_already_is_served(tmp_path: Path, loop: Loop) -> None:
+    """It may be anywhere, and goes at the end as our own would."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "elsewhere"))
+    listener.listen()
+    adopted = control.adopt(listener.detach())
+    assert not adopted.get_inheritable()
+    served = ControlSocket("wg0", loop, answer, tmp_path / "not here", listener=adopted)
+    assert served.path == tmp_path / "elsewhere"
+    served.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_listen_is_refused_in_one_sentence_and_left_open() -> None:
+    with socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_INET) as other:
+        other.listen()
+        for one in (deaf, other):
+            with pytest.raises(HostError, match=rf"^the file descriptor {one.fileno()} is no control"):
+                control.adopt(one.fileno())
+            os.fstat(one.fileno())
+
+
+def test_only_the_removal_of_the_socket_file_is_its_removal(tmp_path: Path, loop: Loop) -> None:
+    """Other rights, another time: the kernel tells of these by the same event."""
+    removed: list[bool] = []
+
+    def ended() -> None:
+        removed.append(True)
+        loop.stop()
+
+    served = ControlSocket("wg0", loop, answer, tmp_path)
+    served.on_removal(ended)
+    served.path.chmod(0o660)
+    os.utime(served.path)
+    ControlSocket("wg1", loop, answer, tmp_path).close()
+    timer = Timer(loop, loop.stop)
+    timer.arm(now())
+    loop.run()
+    timer.close()
+    assert removed == []
+    served.path.unlink()
+    loop.run()
+    assert removed == [True]
+    served.close()
 
 
 def test_an_interface_that_nobody_serves_is_named(tmp_path: Path) -> None:

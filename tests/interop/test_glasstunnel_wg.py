@@ -313,6 +313,20 @@ def test_the_port_can_be_changed_up_and_down(ours: Host) -> None:
         assert run("wg", "show", ours.interface, "fwmark") == "0x77"
 
 
+def test_an_interface_that_came_up_in_vain_works_with_another_port(ours: Host) -> None:
+    """The kernel would refuse to set it up; for us it is up by then, and waits for a port that is free."""
+    with bare.interface(ours), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+        squatter.bind(("", 51101))
+        run("wg", "set", ours.interface, "listen-port", "51101")
+        run("ip", "link", "set", ours.interface, "up")
+        refused = subprocess.run(
+            ["wg", "set", ours.interface, "listen-port", "51101"], capture_output=True, text=True, check=False
+        )
+        assert refused.stderr == "Unable to modify interface: Address already in use\n"
+        run("wg", "set", ours.interface, "listen-port", "51102")
+        assert bare.ports(ours) == ["0.0.0.0:51101", "0.0.0.0:51102", "[::]:51102"]
+
+
 def test_a_tunnel_with_wireguard_go_both_driven_by_wg(lab: Lab) -> None:
     with bare.interface(lab.ours), lab.wireguard_go():
         bare.configure(lab.ours, lab.theirs, f"Endpoint = {lab.theirs.endpoint(6)}")

@@ -21,6 +21,7 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.link import Link, LinkState
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
+from glasstunnel.host.routes import Routes
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
@@ -39,7 +40,7 @@ class Tunnel:
 
     Args:
         udp: the sockets; None: they are opened when the interface comes up.
-        mtu: of the interface, in bytes; packets are not padded past it.
+        mtu: of the interface, in bytes; packets are not padded past it, nor past that of their route.
         observer: is told of all that passes.
         on_deleted: called if somebody deletes the interface; by default the loop stops.
         backend: makes the data path.
@@ -63,13 +64,15 @@ class Tunnel:
         """Told of all that passes; may be changed at any time, None for nobody."""
         self._on_deleted = on_deleted or loop.stop
         self._backend = backend
+        self._routes = Routes(place=tun.namespace)
         self._timer = Timer(loop, self._settle)
         self._link: Link | None = None
         self._udp: Udp | None = None
         self._path: DataPath | None = None
-        self._is_deleted = False
+        self._link_is_up = self._is_deleted = False
         self._lost: Counter[str] = Counter()  # at the sockets that are closed again
         loop.watch(tun.fd, self._tun_readable)
+        loop.watch(self._routes.fd, self._routes.changed)
         if udp:
             self._open(udp)
 
@@ -103,13 +106,22 @@ class Tunnel:
         mark = self.device.fwmark if fwmark is None else fwmark
         if not self._udp:
             self.device.listen_port = self.device.listen_port if port is None else port
+            self.device.fwmark = mark
+            if self._link_is_up:  # and the port before this one was in use
+                self.up()
         elif port is not None and port != self._udp.port:
-            udp = Udp(port, mark)
-            self._close_sockets()
-            self._open(udp)
+            assert self._path
+            self._unwatch_datagrams()
+            try:
+                self._udp.rebind(port, mark)
+                self._path.renew()
+            finally:
+                self._watch_datagrams()
         elif fwmark is not None:
             self._udp.set_fwmark(fwmark)
         self.device.fwmark = mark
+        for peer in self.device.peers.values():
+            peer.forget_source()  # as the kernel does: other rules may lead elsewhere
 
     def perform(self, events: Iterable[Event]) -> None:
         """Do what the core says, from outside of the data path, and what is due."""
@@ -123,8 +135,10 @@ class Tunnel:
         if self._link:
             self._link.close()
         self._loop.unwatch(self.tun.fd)
+        self._loop.unwatch(self._routes.fd)
         self._close_sockets()
         self._timer.close()
+        self._routes.close()
         self.tun.close()
 
     @property
@@ -140,20 +154,32 @@ class Tunnel:
 
     def _open(self, udp: Udp) -> None:
         self._udp, self._path = udp, self._backend(self.tun, udp)
-        self.device.listen_port = udp.port
-        for port in self._path.datagrams:
-            self._loop.watch(port.fd, partial(self._udp_readable, port))
+        self._loop.watch(udp.routes.fd, udp.routes.changed)
+        self._watch_datagrams()
 
     def _close_sockets(self) -> None:
         if self._path and self._udp:
-            for port in self._path.datagrams:
-                self._loop.unwatch(port.fd)
+            self._unwatch_datagrams()
+            self._loop.unwatch(self._udp.routes.fd)
             self._lost += self._path.errors
             self._udp.close()
         self._udp = self._path = None
 
+    def _watch_datagrams(self) -> None:
+        assert self._path
+        assert self._udp
+        self.device.listen_port = self._udp.port
+        for port in self._path.datagrams:
+            self._loop.watch(port.fd, partial(self._udp_readable, port))
+
+    def _unwatch_datagrams(self) -> None:
+        assert self._path
+        for port in self._path.datagrams:
+            self._loop.unwatch(port.fd)
+
     def _link_changed(self, state: LinkState) -> None:
-        self.mtu = state.mtu
+        self._link_is_up, self.mtu = state
+        self._routes.forget()  # the link may be in another namespace now
         if state.up and not self.device.is_up:
             try:
                 self.up()
@@ -191,11 +217,13 @@ class Tunnel:
                 break
             if observer:
                 _tell(observer.packet_out, path.burst.packets())
-            result = device.seal(now(), path.burst, destination, self.mtu, port.ecn)
+            mtu = self._routes.mtu(destination, self.mtu)
+            result = device.seal(now(), path.burst, destination, mtu, port.ecn)
             if isinstance(result, Sealed):
                 if observer:
                     _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
-                path.send(result.path, result.tos)
+                if path.send(result.path, result.tos) != result.path:
+                    result.peer.forget_source()
             elif isinstance(result, Refused):
                 port.write(result.rows)
         self._settle()
@@ -248,7 +276,9 @@ class Tunnel:
                 if self.observer:
                     self.observer.datagram_out(now(), event.data, event.path, event.tos)
                 if self._udp:
-                    self._udp.send(event.data, event.path, event.tos)
+                    taken = self._udp.send((event.data,), event.path, event.tos)
+                    if event.peer and taken != event.path:
+                        event.peer.forget_source()
             elif isinstance(event, KeysReady):
                 role = "initiator" if event.initiator else "responder"
                 _log.debug("%s: a session with %s stands (%s)", self.tun.name, _short(event.peer), role)
