@@ -4,6 +4,7 @@ The rule: a harness is one function of bytes that returns nothing and raises onl
 hypothesis and atheris can drive the same one. Its corpus comes from the simulator, or is a page of examples.
 """
 
+import errno
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from glasstunnel.sim import Datagram, Node, Randomness
 from glasstunnel.wireguard import messages, uapi
 from glasstunnel.wireguard.annotate import annotate
 from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.messages import MessageError, MessageType
+from glasstunnel.wireguard.setrequest import UapiError
 from tests.fuzz.digest import device_state, digest
 from tests.ip import captured
 from tests.wireguard.pair import Pair
@@ -291,6 +294,52 @@ def status_corpus() -> list[bytes]:
     return [uapi.get(node.device, pair.now, _WALL).encode() for node in (pair.left, pair.right)]
 
 
+# UAPI
+
+
+def set_device(data: bytes) -> None:
+    """A request changes nothing and has its number, or leaves a device that can be told and set elsewhere."""
+    pair = Pair("set")
+    device = pair.left.device
+    before = device_state(device)
+    number = 0
+    try:
+        uapi.set(device, data.decode(errors="replace"), pair.now)
+    except UapiError as error:
+        one_sentence(error)
+        number = error.errno
+    assert number in (0, errno.EINVAL, errno.EPROTO)
+    assert number == 0 or device_state(device) == before
+    told = _settings(device)
+    other = Device()
+    uapi.set(other, told, 0.0)
+    assert _settings(other) == told
+
+
+def _settings(device: Device) -> str:
+    """What ``get`` tells of a device and ``set`` understands."""
+    lines = uapi.get(device, 0.0, 0).splitlines()
+    return "\n".join(
+        line for line in lines if not line.startswith(("last_", "tx_", "rx_", "errno=")) and line
+    )
+
+
+def set_corpus() -> list[bytes]:
+    """A request with every key, on the devices of the simulator."""
+    pair = Pair("set")
+    known, stranger = pair.to_right.public_key.hex(), bytes(range(32)).hex()
+    own = pair.left.device.public_key
+    assert own
+    requests = (
+        f"private_key={stranger}\nlisten_port=0\nfwmark=4294967295\nreplace_peers=true\npublic_key={known}",
+        f"public_key={known}\nupdate_only=true\npreshared_key={stranger}\nallowed_ip=-10.0.0.2/32",
+        f"public_key={stranger}\nprotocol_version=1\nendpoint=[fe80::1%eth0]:1\nallowed_ip=10.0.0.9/8",
+        f"public_key={own.hex()}\nendpoint=192.0.2.9:65535\npublic_key={known}\nremove=true",
+        f"public_key={known}\nreplace_allowed_ips=true\nallowed_ip=::/0\npersistent_keepalive_interval=25",
+    )
+    return [request.encode() for request in requests]
+
+
 # The control socket
 
 
@@ -425,6 +474,7 @@ HARNESSES = (
     Harness("config", parse_config, lambda: [_CONFIG.encode()]),
     Harness("values", read_values, lambda: [value.encode() for value in _VALUES]),
     Harness("status", parse_status, status_corpus),
+    Harness("set", set_device, set_corpus),
     Harness("control", frame_requests, lambda: [bytes([n]) + s for s in _STREAMS for n in (0, 5, 255)]),
     Harness("ip", parse_ip, ip_corpus),
 )

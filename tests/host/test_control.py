@@ -6,11 +6,13 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from glasstunnel.host import control
+from glasstunnel.host.clock import Timer, now
 from glasstunnel.host.control import ControlSocket
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.loop import Loop
@@ -92,13 +94,117 @@ def test_who_says_nothing_or_nonsense_is_hung_up_on_and_others_are_answered(serv
         assert control.ask("wg0", directory=served.directory).startswith("listen_port")
 
 
-def test_a_request_without_an_end_is_not_kept_for_ever(served: Served) -> None:
+def test_a_request_without_an_end_is_not_kept_for_ever(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_LONGEST_REQUEST", 1_000_000)
+
     def talk(client: socket.socket) -> None:
         while True:
             client.sendall(b"x" * 4096)
 
     with served.client() as client, pytest.raises(ConnectionError):
         talk(client)
+
+
+def test_a_request_of_megabytes_is_taken_in(served: Served) -> None:
+    with served.client() as client:
+        client.sendall(b"get=1" + b"\nx" * 3_000_000 + b"\n\nget=1\n\n")
+        assert receive(client, 100) == b"", "the answer to the first was to hang up"
+
+
+def test_a_request_that_is_cut_short_is_not_carried_out(served: Served) -> None:
+    with served.client() as client:
+        client.sendall(b"get=1\n")
+        client.shutdown(socket.SHUT_WR)
+        assert receive(client, 1) == b""
+
+
+class Slow:
+    """Answers each request in four steps, and writes down when."""
+
+    def __init__(self, loop: Loop, directory: Path) -> None:
+        self.loop, self.order, self.done = loop, list[str](), 0
+        self.packets = os.eventfd(1)  # something that is always there to be read
+        loop.watch(self.packets, lambda: self.order.append("packet"))
+        self.control = ControlSocket("wg0", loop, self.answer, directory)
+
+    def answer(self, request: str) -> Iterator[str]:
+        for step in range(3):
+            self.order.append(f"{request} {step}")
+            yield ""
+        self.done += 1
+        if self.done == 2:
+            self.loop.stop()
+        yield f"{request} done\n\n"
+
+    def client(self, request: bytes) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.settimeout(PATIENCE)
+        client.connect(str(self.control.path))
+        client.sendall(request)
+        return client
+
+    @property
+    def steps(self) -> list[str]:
+        return [what for what in self.order if what != "packet"]
+
+    def close(self) -> None:
+        self.control.close()
+        self.loop.unwatch(self.packets)
+        os.close(self.packets)
+
+
+@pytest.fixture
+def slow(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    monkeypatch.setattr(control, "_SLICE", 0.0)
+    slow = Slow(loop, tmp_path)
+    yield slow
+    slow.close()
+
+
+def test_requests_are_carried_out_one_after_the_other_and_packets_pass_between_the_steps(slow: Slow) -> None:
+    with slow.client(b"a\n\n"), slow.client(b"b\n\n"):
+        slow.loop.run()
+    steps = [f"{request} {step}" for request in "ab" for step in range(3)]
+    assert slow.steps == steps
+    for step, after in pairwise(steps):
+        assert "packet" in slow.order[slow.order.index(step) : slow.order.index(after)]
+
+
+def test_what_has_begun_is_carried_to_its_end_though_the_client_has_gone(slow: Slow) -> None:
+    with slow.client(b"a\n\n") as gone:
+
+        def first_step_done() -> None:
+            slow.order.append("packet")
+            if "a 0" in slow.order:
+                gone.close()
+                slow.loop.unwatch(slow.packets)
+
+        slow.loop.watch(slow.packets, first_step_done)
+        with slow.client(b"b\n\n"):
+            slow.loop.run()
+    assert slow.steps == [f"{request} {step}" for request in "ab" for step in range(3)]
+
+
+def test_a_request_whose_client_has_gone_before_its_turn_is_left(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_MOST_CLIENTS", 2)
+    clients: list[socket.socket] = []
+
+    def crowd() -> None:
+        if "a 0" in slow.order and len(clients) == 2:
+            slow.loop.unwatch(slow.packets)
+            clients.append(slow.client(b"c\n\n"))  # for whom the oldest, whose request is done, gives way
+            clients.append(slow.client(b"d\n\n"))  # and for whom b does, who still waits
+
+    slow.loop.watch(slow.packets, crowd)
+    clients += [slow.client(b"a\n\n"), slow.client(b"b\n\n")]
+    slow.loop.run()
+    assert [step for step in slow.steps if step.startswith("b")] == []
+    for client in clients:
+        client.close()
 
 
 def test_a_large_reply_waits_for_a_slow_reader_and_others_are_answered(served: Served) -> None:
@@ -209,6 +315,52 @@ def test_closing_takes_the_socket_away_and_hangs_up(tmp_path: Path) -> None:
         served.close()
         assert client.recv(100) == b""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_socket_that_listens_already_is_served(tmp_path: Path, loop: Loop) -> None:
+    """It may be anywhere, and goes at the end as our own would."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "elsewhere"))
+    listener.listen()
+    adopted = control.adopt(listener.detach())
+    assert not adopted.get_inheritable()
+    served = ControlSocket("wg0", loop, answer, tmp_path / "not here", listener=adopted)
+    assert served.path == tmp_path / "elsewhere"
+    served.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_listen_is_refused_in_one_sentence_and_left_open() -> None:
+    with socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_INET) as other:
+        other.listen()
+        for one in (deaf, other):
+            with pytest.raises(HostError, match=rf"^the file descriptor {one.fileno()} is no control"):
+                control.adopt(one.fileno())
+            os.fstat(one.fileno())
+
+
+def test_only_the_removal_of_the_socket_file_is_its_removal(tmp_path: Path, loop: Loop) -> None:
+    """Other rights, another time: the kernel tells of these by the same event."""
+    removed: list[bool] = []
+
+    def ended() -> None:
+        removed.append(True)
+        loop.stop()
+
+    served = ControlSocket("wg0", loop, answer, tmp_path)
+    served.on_removal(ended)
+    served.path.chmod(0o660)
+    os.utime(served.path)
+    ControlSocket("wg1", loop, answer, tmp_path).close()
+    timer = Timer(loop, loop.stop)
+    timer.arm(now())
+    loop.run()
+    timer.close()
+    assert removed == []
+    served.path.unlink()
+    loop.run()
+    assert removed == [True]
+    served.close()
 
 
 def test_an_interface_that_nobody_serves_is_named(tmp_path: Path) -> None:

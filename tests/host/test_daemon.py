@@ -39,6 +39,22 @@ def test_spawn_returns_when_the_work_stands_and_the_work_goes_on(tmp_path: Path)
     os.wait()
 
 
+def test_a_daemon_that_keeps_its_output_has_only_no_input(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    ours = [os.readlink(f"/proc/self/fd/{number}") for number in (1, 2)]
+
+    def serve(ready: Ready) -> None:
+        handlers = logging.getLogger().handlers[:]
+        ready()
+        assert logging.getLogger().handlers == handlers
+        fifo.write_text(repr([os.readlink(f"/proc/self/fd/{number}") for number in (0, 1, 2)]))
+
+    daemon.spawn(serve, keep_output=True)
+    assert fifo.read_text() == repr(["/dev/null", *ours])
+    os.wait()
+
+
 def test_a_failure_before_it_stands_is_the_callers_own_error() -> None:
     def serve(_ready: Ready) -> None:
         raise HostError("the one sentence")

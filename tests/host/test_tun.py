@@ -89,6 +89,64 @@ def test_a_persistent_interface_of_somebody_else_is_not_taken_over(
         Tun(interface)
 
 
+@pytest.mark.interop
+def test_a_persistent_interface_is_attached_to_by_who_asks_for_that(
+    namespace: Namespace, interface: str
+) -> None:
+    subprocess.run(["ip", "tuntap", "add", interface, "mode", "tun"], check=True)
+    with closing(Tun(interface, attach=True)) as tun:
+        assert tun.current_name() == interface
+        with pytest.raises(HostError, match=rf"^there is already an interface {interface}$"):
+            Tun(interface, attach=True)
+    assert socket.if_nametoindex(interface)
+
+
+@pytest.mark.interop
+def test_an_interface_that_is_no_tun_cannot_be_attached_to(namespace: Namespace, interface: str) -> None:
+    subprocess.run(["ip", "link", "add", interface, "type", "veth"], check=True)
+    with pytest.raises(HostError, match=rf"^there is already an interface {interface}, and it is no TUN$"):
+        Tun(interface, attach=True)
+
+
+@pytest.mark.interop
+def test_a_descriptor_that_was_passed_on_is_a_tun_like_our_own(namespace: Namespace, interface: str) -> None:
+    first = Tun(interface)
+    fd = os.dup(first.fd)
+    os.set_blocking(fd, True)
+    os.set_inheritable(fd, True)
+    first.close()
+    with closing(Tun.adopt(fd)) as tun:
+        assert (tun.name, tun.fd) == (interface, fd)
+        assert not os.get_inheritable(fd)
+        with pytest.raises(BlockingIOError):
+            os.read(fd, 2000)
+
+
+def test_a_descriptor_that_is_no_tun_is_refused_in_one_sentence_and_left_open() -> None:
+    with Path(os.devnull).open() as file:
+        with pytest.raises(HostError, match=rf"^the file descriptor {file.fileno()} is no TUN"):
+            Tun.adopt(file.fileno())
+        os.fstat(file.fileno())
+
+
+@pytest.mark.interop
+def test_a_tun_knows_its_name_and_its_namespace_as_long_as_it_exists(
+    namespace: Namespace, interface: str
+) -> None:
+    with closing(Tun(interface)) as tun, closing(Namespace()) as there:
+        place = f"/proc/{os.getpid()}/fd/{there.fd}"
+        subprocess.run(["ip", "link", "set", interface, "netns", place, "name", "elsewhere"], check=True)
+        assert tun.current_name() == "elsewhere"
+        fd = tun.namespace_fd()
+        assert os.fstat(fd).st_ino == os.fstat(there.fd).st_ino
+        os.close(fd)
+        with there:
+            subprocess.run(["ip", "link", "delete", "elsewhere"], check=True)
+        for question in (tun.current_name, tun.namespace_fd):
+            with pytest.raises(OSError, match="File descriptor in bad state"):
+                question()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops the rights of root")
 def test_without_rights_one_sentence_says_so() -> None:
     said = in_a_child(lambda: Tun("wg0"), uid=NOBODY)

@@ -122,7 +122,7 @@ class Service:
         try:
             with self.namespace:
                 switch_on(ours.name, text, addresses, mtu)
-            ours.do(Tunnel.start)
+            ours.do(Tunnel.up)
             yield ours
         finally:
             ours.close()

@@ -22,6 +22,7 @@ from glasstunnel.operate.plan import Step
 from glasstunnel.operate.plan import plan as real_plan
 from glasstunnel.operate.status import parse as parse_status
 from tests.host.fakes import NOBODY, in_a_child, tun_device_mode
+from tests.interop.bare import last_handshake, ports
 from tests.interop.lab import PATIENCE, Host, Lab, glasstunnel, ping, run, until
 from tests.interop.system import processes, state
 
@@ -229,6 +230,20 @@ def test_a_deleted_interface_ends_its_process_and_what_it_had_done(
         run("ip", "link", "delete", lab.ours.interface)
         until(lambda: not processes(), "its process has ended")
         assert state() == before
+
+
+def test_the_tunnel_follows_its_interface_down_and_up_and_to_another_mtu(lab: Lab, tmp_path: Path) -> None:
+    """The same code as in glasstunnel-wg, where each of it has its own test."""
+    config = lab.config(tmp_path, f"Endpoint = {lab.theirs.endpoint(4)}", "PersistentKeepalive = 25")
+    with lab.wireguard_go(), lab.up(config), lab.ours.namespace:
+        until(lambda: last_handshake(lab.ours), "the keepalive has begun a session")
+        before = last_handshake(lab.ours)
+        run("ip", "link", "set", lab.ours.interface, "down")
+        until(lambda: not ports(lab.ours), "the sockets are closed")
+        run("ip", "link", "set", lab.ours.interface, "mtu", "1300", "up")
+        until(lambda: last_handshake(lab.ours) > before, "the keepalive has begun another")
+        assert {address.rpartition(":")[2] for address in ports(lab.ours)} == {str(lab.ours.port)}
+        ping(lab.theirs.inner[4])
 
 
 def test_save_config_keeps_what_was_learnt(lab: Lab, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""``glasstunnel up`` leaves the system as ``wg-quick up`` does: both are run, and the system is compared."""
+"""``glasstunnel up`` leaves the system as ``wg-quick up`` does: both are run, and the system is compared. And
+``wg-quick`` itself does the same over ``glasstunnel-wg`` as over wireguard-go.
+"""
 
 import os
 import re
@@ -7,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.lab import Lab, glasstunnel, run
+from glasstunnel.host import control
+from tests.interop import bare
+from tests.interop.lab import Lab, ping, run
 from tests.interop.system import routes
 
 pytestmark = pytest.mark.interop
@@ -87,17 +91,84 @@ def test_the_system_is_as_wg_quick_leaves_it(lab: Lab, tmp_path: Path, resolvcon
         run("ip", "route", "add", "198.51.100.0/24", "via", "192.0.2.2", "mtu", "1300")
         before = routes("-4"), routes("-6"), run("ip", "rule"), run("nft", "list", "ruleset")
 
-        run("wg-quick", "up", config)
-        theirs = system(name)
-        run("wg-quick", "down", config)
-        calls = resolvconf.read_text()
-        resolvconf.write_text("")
-        assert (routes("-4"), routes("-6"), run("ip", "rule"), run("nft", "list", "ruleset")) == before
-        Path("/proc/sys/net/ipv4/conf/all/src_valid_mark").write_text("0")
+        seen = []
+        for up, down in (
+            (wg_quick_over("wireguard-go", "up"), wg_quick_over("wireguard-go", "down")),
+            (wg_quick_over(bare.PROGRAM, "up"), wg_quick_over(bare.PROGRAM, "down")),
+            ((bare.PROGRAM.with_name("glasstunnel"), "up"), (bare.PROGRAM.with_name("glasstunnel"), "down")),
+        ):
+            Path("/proc/sys/net/ipv4/conf/all/src_valid_mark").write_text("0")
+            run(*up, config)
+            assert control.is_served(name)
+            during = system(name)
+            run(*down, config)
+            seen.append((during, resolvconf.read_text()))
+            resolvconf.write_text("")
+            assert (routes("-4"), routes("-6"), run("ip", "rule"), run("nft", "list", "ruleset")) == before
+    assert seen[1] == seen[0]
+    assert seen[2] == seen[0]
 
-        assert glasstunnel("up", config).returncode == 0
-        ours = system(name)
-        assert glasstunnel("down", config).returncode == 0
-        assert (routes("-4"), routes("-6"), run("ip", "rule"), run("nft", "list", "ruleset")) == before
-    assert ours == theirs
-    assert resolvconf.read_text() == calls
+
+def wg_quick_over(program: str | Path, word: str) -> tuple[str, ...]:
+    return "env", f"WG_QUICK_USERSPACE_IMPLEMENTATION={program}", "wg-quick", word
+
+
+@pytest.fixture
+def by_wg_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests below run as ``wg-quick`` finds our program by its name."""
+    monkeypatch.setenv("WG_QUICK_USERSPACE_IMPLEMENTATION", bare.PROGRAM.name)
+    monkeypatch.setenv("PATH", f"{bare.PROGRAM.parent}:{os.environ['PATH']}")
+
+
+def is_ours(interface: str) -> bool:
+    """Where the kernel knows WireGuard, wg-quick would run nobody, and prove nothing about us."""
+    command = Path(f"/proc/{control.owner(interface)}/cmdline").read_bytes().split(b"\0")
+    return os.fsencode(bare.PROGRAM) in command
+
+
+def test_a_default_route_over_glasstunnel_wg_carries_traffic(
+    lab: Lab, tmp_path: Path, by_wg_quick: None
+) -> None:
+    """The encrypted packets bear the mark, or they would be led into the tunnel themselves."""
+    config = lab.config(
+        tmp_path,
+        f"Endpoint = {lab.theirs.endpoint(4)}",
+        "AllowedIPs = 0.0.0.0/0, ::/0",
+        interface="MTU = 1400",
+    )
+    with lab.wireguard_go(), lab.ours.namespace:
+        run("ip", "route", "add", "default", "via", lab.theirs.outer[4])
+        run("wg-quick", "up", config)
+        assert is_ours(lab.ours.interface)
+        assert run("wg", "show", lab.ours.interface, "fwmark") == "0xca6c"
+        assert f" dev {lab.ours.interface} " in run("ip", "route", "get", "203.0.113.7")
+        for version in (4, 6):
+            ping(lab.theirs.inner[version])
+        run("wg-quick", "down", config)
+        assert not control.path_of(lab.ours.interface).exists()
+
+
+def test_save_and_strip_over_glasstunnel_wg(lab: Lab, tmp_path: Path, by_wg_quick: None) -> None:
+    config = lab.config(tmp_path, "PersistentKeepalive = 25", interface="MTU = 1300\nPostUp = true")
+    with lab.ours.namespace:
+        stripped = run("wg-quick", "strip", config)
+        run("wg-quick", "up", config)
+        assert is_ours(lab.ours.interface)
+        run("wg", "set", lab.ours.interface, "peer", lab.theirs.public_key, "endpoint", "192.0.2.2:7")
+        run("wg-quick", "save", config)
+        saved = set(config.read_text().splitlines())
+        run("wg-quick", "down", config)
+    assert "PostUp" not in stripped
+    assert f"PrivateKey = {lab.ours.private_key}" in stripped
+    assert {
+        "Address = 10.9.0.1/24",
+        "Address = fd09::1/64",
+        "MTU = 1300",
+        "PostUp = true",
+        f"ListenPort = {lab.ours.port}",
+        f"PrivateKey = {lab.ours.private_key}",
+        f"PublicKey = {lab.theirs.public_key}",
+        f"AllowedIPs = {lab.theirs.inner[4]}/32, {lab.theirs.inner[6]}/128",
+        "Endpoint = 192.0.2.2:7",
+        "PersistentKeepalive = 25",
+    } <= saved

@@ -134,11 +134,11 @@ def test_a_term_weighs_less_in_a_reference_to_where_it_is_told() -> None:
     assert found["别处"][1] >= found["别处"][0]
 
 
-def test_a_term_that_only_a_reference_has_weighs_nothing_and_not_less() -> None:
-    """Between the characters of a sentence 用 is no term; at the begin of a reference it is one."""
-    referring = Text("page", "", 1, "无", "", "读者用别的书", links="用 用 用")
-    found = weighted([referring, Text("page", "", 1, "无", "", "别的")])
-    assert found["用"] == {0: 0}
+def test_a_link_that_is_cut_into_other_words_than_its_sentence_is_still_indexed() -> None:
+    """The segmenter sees a link's text once alone and once in its sentence."""
+    found = weighted([Text("page", "", 1, "无", "", "别的", links="握手 握手")])
+    assert found["握手"][0] >= 0
+    assert postings(found["握手"])
 
 
 def test_a_character_is_read_in_every_way_it_has() -> None:

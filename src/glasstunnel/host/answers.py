@@ -42,11 +42,11 @@ def _set(tunnel: Tunnel, lines: str) -> Iterator[str]:
             yield ""
         tunnel.bind(wanted.listen_port, wanted.fwmark)
     except UapiError as error:
-        _log.warning("%s: a request on the control socket is refused: %s", tunnel.tun.name, error)
+        _log.error("%s: a request on the control socket is refused: %s", tunnel.tun.name, error)
         yield _errno(error.errno)
         return
     except HostError as error:
-        _log.warning("%s: a request on the control socket failed: %s", tunnel.tun.name, error)
+        _log.error("%s: a request on the control socket failed: %s", tunnel.tun.name, error)
         cause = error.__cause__
         yield _errno(cause.errno or EIO if isinstance(cause, OSError) else EIO)
         return

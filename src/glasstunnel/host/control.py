@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from glasstunnel.host import libc
 from glasstunnel.host.errors import HostError, needs_root, reason
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.tun import check_name
@@ -110,41 +111,96 @@ def _connect(interface: str, directory: Path) -> socket.socket:
     return client
 
 
+def adopt(fd: int) -> socket.socket:
+    """The control socket that somebody else has opened and passed on to us.
+
+    Raises:
+        HostError: if it is none, or does not listen.
+    """
+    try:
+        listener = socket.socket(fileno=fd)
+    except OSError as error:
+        raise HostError(f"the file descriptor {fd} is no socket: {reason(error)}") from error
+    if listener.family != socket.AF_UNIX or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.detach()
+        raise HostError(f"the file descriptor {fd} is no control socket: expected a Unix socket that listens")
+    listener.set_inheritable(False)
+    return listener
+
+
+def _listen(interface: str, directory: Path) -> socket.socket:
+    path = path_of(interface, directory)
+    if is_served(interface, directory):
+        raise HostError(f"the control socket {path} is served by another program")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        before = os.umask(0o177)  # the socket is born with mode 0600: at no moment can others connect
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise HostError(f"cannot create the control socket {path}: {reason(error)}") from error
+    return listener
+
+
 class ControlSocket:
     """Serves the control socket of ``interface`` from ``loop``, with what ``answer`` says.
 
     A socket file that nobody serves any more is replaced.
 
+    Args:
+        listener: serve this socket, which listens already, instead of making one.
+
     Raises:
         HostError: if somebody serves it, or without the rights to create it.
     """
 
-    def __init__(self, interface: str, loop: Loop, answer: Answer, directory: Path = DIRECTORY) -> None:
-        self.path = path_of(interface, directory)
+    def __init__(
+        self,
+        interface: str,
+        loop: Loop,
+        answer: Answer,
+        directory: Path = DIRECTORY,
+        *,
+        listener: socket.socket | None = None,
+    ) -> None:
         self._loop, self._answer = loop, answer
         self._clients: dict[_Client, None] = {}  # the oldest first
         self._work: deque[Iterator[None]] = deque()  # one for each request, the first of them under way
-        if is_served(interface, directory):
-            raise HostError(f"the control socket {self.path} is served by another program")
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self.path.unlink(missing_ok=True)
-            before = os.umask(0o177)  # the socket is born with mode 0600: at no moment can others connect
-            try:
-                self._listener.bind(str(self.path))
-            finally:
-                os.umask(before)
-            self._listener.listen()
-        except OSError as error:
-            self._listener.close()
-            raise HostError(f"cannot create the control socket {self.path}: {reason(error)}") from error
+        self._listener = listener or _listen(interface, directory)
         self._listener.setblocking(False)
+        self.path = Path(self._listener.getsockname())
+        self._removal = -1
         self._always_readable = os.eventfd(1, os.EFD_CLOEXEC)
         loop.watch(self._listener.fileno(), self._accept)
 
+    def on_removal(self, callback: Callable[[], None]) -> None:
+        """Call back when somebody removes the socket file: nobody can ask any more, and so it is a wish that
+        we end (wireguard-go ipc/uapi_linux.go).
+        """
+
+        def touched() -> None:
+            os.read(self._removal, 1 << 12)
+            if not self.path.exists():
+                callback()
+
+        try:
+            self._removal = libc.inotify(str(self.path), libc.IN_ATTRIB | libc.IN_DELETE_SELF)
+        except OSError as error:
+            raise HostError(f"cannot watch the control socket {self.path}: {reason(error)}") from error
+        self._loop.watch(self._removal, touched)
+
     def close(self) -> None:
         """Hang up on everybody and remove the socket file."""
+        if self._removal >= 0:
+            self._loop.unwatch(self._removal)
+            os.close(self._removal)
+            self._removal = -1
         self._loop.unwatch(self._listener.fileno())
         self._listener.close()
         self._loop.unwatch(self._always_readable)

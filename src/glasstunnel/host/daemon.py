@@ -29,8 +29,13 @@ Serve = Callable[[Callable[[], None]], None]
 """Does the daemon's work to its end and calls its argument when the work stands; fails by HostError."""
 
 
-def spawn(serve: Serve) -> None:
+def spawn(serve: Serve, *, keep_output: bool = False) -> None:
     """Run ``serve`` in a process of its own and return when that stands.
+
+    Args:
+        serve: what to run.
+        keep_output: it goes on to use our standard output and error, and logs as it did before; otherwise it
+            has neither, and logs to the system.
 
     Raises:
         HostError: if it does not come to stand, with the sentence of the error that ``serve`` raised.
@@ -44,7 +49,7 @@ def spawn(serve: Serve) -> None:
     if not process:
         os.close(reader)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        _child(serve, writer)
+        _child(serve, writer, keep_output)
     os.close(writer)
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -59,13 +64,13 @@ def spawn(serve: Serve) -> None:
         raise HostError(said.decode() or f"the tunnel's process ended ({os.waitstatus_to_exitcode(status)})")
 
 
-def _child(serve: Serve, writer: int) -> None:
+def _child(serve: Serve, writer: int, keep_output: bool) -> None:
     """Never returns."""
     status, stands = 1, False
 
     def ready() -> None:
         nonlocal stands
-        _detach()
+        _detach(keep_output)
         os.write(writer, _WORKS)
         os.close(writer)
         stands = True
@@ -76,7 +81,7 @@ def _child(serve: Serve, writer: int) -> None:
         status = 0
     except HostError as error:
         if stands:  # nobody waits for us any more
-            _log.warning("%s", error)
+            _log.error("%s", error)
         else:
             os.write(writer, str(error).encode(errors="replace"))
     except BaseException:
@@ -86,13 +91,15 @@ def _child(serve: Serve, writer: int) -> None:
         os._exit(status)
 
 
-def _detach() -> None:
+def _detach(keep_output: bool) -> None:
     """Let go of the terminal and the directory, and log to the system."""
     os.chdir("/")
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
+    for stream in (0,) if keep_output else (0, 1, 2):
         os.dup2(nowhere, stream)
     os.close(nowhere)
+    if keep_output:
+        return
     root = logging.getLogger()
     root.handlers.clear()
     if _SYSTEM_LOG.exists():

@@ -1,7 +1,8 @@
 """The few system calls that Python 3.11 does not have, through the C library.
 
 Rule: a failed call raises :exc:`OSError` with the system's errno, as the functions of :mod:`os` do. Sections:
-timerfd_create(2), unshare(2), setns(2), mount(2). Python 3.12 and 3.13 have most of these in :mod:`os`.
+timerfd_create(2), unshare(2), setns(2), mount(2), inotify(7). Python 3.12 and 3.13 have most of these in
+:mod:`os`.
 """
 
 import ctypes
@@ -40,6 +41,24 @@ def timerfd_settime(fd: int, deadline: float) -> None:
     seconds = int(deadline)
     spec = _Itimerspec(_Timespec(0, 0), _Timespec(seconds, int((deadline - seconds) * 1e9)))
     _checked(_libc.timerfd_settime(fd, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None))
+
+
+IN_ATTRIB, IN_DELETE_SELF = 0x004, 0x400
+"""Links, rights or times of a watched file have changed; it is no more."""
+_IN_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC  # IN_NONBLOCK and IN_CLOEXEC are defined as these
+
+
+def inotify(path: str, events: int) -> int:
+    """A file descriptor, non-blocking and closed on exec, that can be read when any of ``events`` happens to
+    the file ``path``.
+    """
+    fd = _checked(_libc.inotify_init1(_IN_FLAGS))
+    try:
+        _checked(_libc.inotify_add_watch(fd, os.fsencode(path), events), path)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def unshare(flags: int) -> None:

@@ -10,6 +10,8 @@ tunnels in several.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +31,26 @@ def _current() -> int:
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
+@contextmanager
+def inside(fd: int) -> Iterator[None]:
+    """Within the block the calling thread is in the network namespace of this file descriptor.
+
+    Raises :exc:`OSError` without the rights for it.
+    """
+    outside = _current()
+    try:
+        if os.fstat(fd).st_ino == os.fstat(outside).st_ino:
+            yield  # we are there, and need no rights for it
+            return
+        libc.setns(fd, _CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            libc.setns(outside, _CLONE_NEWNET)
+    finally:
+        os.close(outside)
+
+
 class Namespace:
     """A new network namespace with nothing in it but a loopback interface, which is up.
 
@@ -40,7 +62,7 @@ class Namespace:
     """
 
     def __init__(self) -> None:
-        self._outside: list[int] = []
+        self._blocks: list[AbstractContextManager[None]] = []
         before = _current()
         try:
             libc.unshare(_CLONE_NEWNET)
@@ -54,16 +76,15 @@ class Namespace:
             net.link_up("lo")
 
     def __enter__(self) -> Self:
-        self._outside.append(_current())
-        libc.setns(self.fd, _CLONE_NEWNET)
+        block = inside(self.fd)
+        block.__enter__()
+        self._blocks.append(block)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        outside = self._outside.pop()
-        libc.setns(outside, _CLONE_NEWNET)
-        os.close(outside)
+        self._blocks.pop().__exit__(None, None, None)
 
     def close(self) -> None:
         """Let go of the namespace; it ends when nothing lives in it any more. Harmless when closed."""

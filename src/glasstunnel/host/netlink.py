@@ -103,6 +103,11 @@ class Netlink:
         with _refusal(f"set {name} up" + (f" with an MTU of {mtu}" if mtu else "")):
             self._ip.link("set", index=self.index(name), state="up", **wish)
 
+    def set_mtu(self, name: str, mtu: int) -> None:
+        """Give an interface this MTU, in bytes."""
+        with _refusal(f"give {name} an MTU of {mtu}"):
+            self._ip.link("set", index=self.index(name), mtu=mtu)
+
     def add_veth(self, name: str, peer: str, peer_namespace: int) -> None:
         """Create a pair of Ethernet interfaces, ``peer`` in the namespace of that file descriptor."""
         with _refusal(f"create the pair {name} and {peer}"):

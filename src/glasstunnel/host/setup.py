@@ -80,10 +80,11 @@ class Setup:
         self._journal.on_unwind(tun.close)
         udp = Udp(port, device.fwmark)
         self._journal.on_unwind(udp.close)
-        self._tunnel = Tunnel(device, tun, udp, self._loop, observer=observer)
-        self._journal.on_unwind(self._tunnel.close)
+        self._tunnel = tunnel = Tunnel(device, tun, udp, self._loop, observer=observer)
+        self._journal.on_unwind(tunnel.close)
+        tunnel.follow()
         self._journal.write_down("file", path=str(path_of(self.name)))
-        control = ControlSocket(self.name, self._loop, partial(answer, self._tunnel))
+        control = ControlSocket(self.name, self._loop, partial(answer, tunnel))
         self._journal.on_unwind(control.close)
 
     def address(self, address: str) -> None:
@@ -93,7 +94,6 @@ class Setup:
     def link_up(self, mtu: int) -> None:
         """Set the MTU and switch the interface on."""
         self._net.link_up(self.name, mtu)
-        self.tunnel.mtu = mtu
 
     def dns(self, servers: Sequence[str], search: Sequence[str]) -> None:
         """Use these name servers and search domains."""
@@ -145,9 +145,8 @@ class Setup:
         self._journal.on_unwind(lambda: self._run_down(self._pre_down))
 
     def finish(self) -> None:
-        """The interface works: begin persistent keepalives; the commands for its going will have to run."""
+        """The interface works: the commands for its going will have to run."""
         self._owe_commands()
-        self.tunnel.start()
 
     def _owe_commands(self) -> None:
         if not self._owes_commands:

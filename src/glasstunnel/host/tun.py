@@ -11,13 +11,20 @@ import fcntl
 import os
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Self
 
 from glasstunnel.host.errors import HostError, needs_root, reason
+from glasstunnel.host.namespace import inside
 
 _DEVICE = "/dev/net/tun"
 _TUNSETIFF = 0x400454CA
+_TUNGETIFF = 0x800454D2
+_TUNGETDEVNETNS = 0x54E3
 _IFF_TUN = 0x0001
 _IFF_NO_PI = 0x1000
+_IFF_VNET_HDR = 0x4000
 _IFF_TUN_EXCL = 0x8000  # fail with EBUSY rather than attach to an interface that is already there
 _IFREQ = struct.Struct("16sH22x")
 
@@ -41,27 +48,87 @@ class Tun:
 
     ``fd`` is its file descriptor, non-blocking.
 
+    Args:
+        name: of the interface.
+        attach: take an interface that is there already and waits for a program (``ip tuntap add``).
+
     Raises:
         HostError: if there is no TUN driver, no permission, or already an interface of this name.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, attach: bool = False) -> None:
         self.name = check_name(name)
+        flags = _IFF_TUN | _IFF_NO_PI | (0 if attach else _IFF_TUN_EXCL)
         try:
             self.fd = os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise HostError(_why_no_device(error)) from error
         try:
-            fcntl.ioctl(
-                self.fd, _TUNSETIFF, _IFREQ.pack(name.encode(), _IFF_TUN | _IFF_NO_PI | _IFF_TUN_EXCL)
-            )
+            fcntl.ioctl(self.fd, _TUNSETIFF, _IFREQ.pack(name.encode(), flags))
         except OSError as error:
             os.close(self.fd)
             raise HostError(_why_no_interface(name, error)) from error
 
+    @classmethod
+    def adopt(cls, fd: int) -> Self:
+        """The TUN interface whose file descriptor somebody else has opened and passed on to us.
+
+        Raises:
+            HostError: if it is not one, or one whose packets have a header before them.
+        """
+        tun = cls.__new__(cls)
+        tun.fd = fd
+        try:
+            tun.name, flags = tun._interface()
+            os.set_blocking(fd, False)
+            os.set_inheritable(fd, False)
+        except OSError as error:
+            raise HostError(f"the file descriptor {fd} is no TUN interface: {reason(error)}") from error
+        if flags & (_IFF_TUN | _IFF_NO_PI | _IFF_VNET_HDR) != _IFF_TUN | _IFF_NO_PI:
+            raise HostError(
+                f"the file descriptor {fd} of {tun.name} has the flags {flags:#06x}: "
+                "expected a TUN without any header before its packets (IFF_TUN | IFF_NO_PI)"
+            )
+        return tun
+
+    def current_name(self) -> str:
+        """What the interface is called now. Raises :exc:`OSError` (EBADFD) if it was deleted."""
+        return self._interface()[0]
+
+    def namespace_fd(self) -> int:
+        """A new file descriptor of the network namespace in which the interface is now.
+
+        -1 if the system does not tell: without rights there (CAP_NET_ADMIN), or before Linux 5.2. Raises
+        :exc:`OSError` (EBADFD) if the interface was deleted.
+        """
+        try:
+            return fcntl.ioctl(self.fd, _TUNGETDEVNETNS)
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.EINVAL, errno.ENOTTY):
+                return -1
+            raise
+
+    def _interface(self) -> tuple[str, int]:
+        """Its name and its flags."""
+        name, flags = _IFREQ.unpack(fcntl.ioctl(self.fd, _TUNGETIFF, bytes(_IFREQ.size)))
+        return name.rstrip(b"\0").decode(), flags
+
     def fileno(self) -> int:
         """The file descriptor."""
         return self.fd
+
+    @contextmanager
+    def namespace(self) -> Iterator[None]:
+        """Within the block the calling thread is in the network namespace where the interface is now.
+
+        It stays where it is if the interface has gone, or without the rights for the other.
+        """
+        with ExitStack() as stack:
+            with suppress(OSError):
+                there = fcntl.ioctl(self.fd, _TUNGETDEVNETNS)
+                stack.callback(os.close, there)
+                stack.enter_context(inside(there))
+            yield
 
     def close(self) -> None:
         """Close the file descriptor; with it the interface disappears. Harmless when closed already."""
@@ -83,4 +150,6 @@ def _why_no_interface(name: str, error: OSError) -> str:
         return f"cannot create the interface {name}: {reason(error)}; run as root (CAP_NET_ADMIN)"
     if error.errno == errno.EBUSY:
         return f"there is already an interface {name}"
+    if error.errno == errno.EINVAL:
+        return f"there is already an interface {name}, and it is no TUN"
     return f"cannot create the interface {name}: {reason(error)}"

@@ -2,7 +2,9 @@
 
 Rule: what the kernel hands over goes through the core in bursts, and what the core says is done at once, in
 its order; nothing is decided here. Each turn handles a bounded number of packets, so neither direction
-starves the other. Section: device.py for the five functions of the core, plain.py for the runs.
+starves the other. As in the kernel, the sockets are open while the interface is up (device.c ``wg_open``,
+``wg_stop``). Section: device.py for the functions of the core, plain.py for the runs, link.py for the
+interface's life.
 """
 
 import logging
@@ -15,8 +17,11 @@ from functools import partial
 
 from glasstunnel.host.backend import Datagrams, DataPath, choose
 from glasstunnel.host.clock import Timer, now
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.link import Link, LinkState
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
+from glasstunnel.host.routes import Routes
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
@@ -34,7 +39,8 @@ class Tunnel:
     """Serves ``device`` from ``loop``, between ``tun`` and ``udp``, which it owns from now on.
 
     Args:
-        mtu: of the interface, in bytes; packets are not padded past it.
+        udp: the sockets; None: they are opened when the interface comes up.
+        mtu: of the interface, in bytes; packets are not padded past it, nor past that of their route.
         observer: is told of all that passes.
         on_deleted: called if somebody deletes the interface; by default the loop stops.
         backend: makes the data path.
@@ -44,7 +50,7 @@ class Tunnel:
         self,
         device: Device,
         tun: Tun,
-        udp: Udp,
+        udp: Udp | None,
         loop: Loop,
         *,
         mtu: int = 1420,
@@ -52,41 +58,70 @@ class Tunnel:
         on_deleted: Callable[[], None] | None = None,
         backend: Callable[[Tun, Udp], DataPath] = choose,
     ) -> None:
-        self.device, self.tun, self.udp, self.mtu = device, tun, udp, mtu
+        self.device, self.tun, self.mtu = device, tun, mtu
         self._loop = loop
         self.observer = observer
         """Told of all that passes; may be changed at any time, None for nobody."""
         self._on_deleted = on_deleted or loop.stop
-        self._path = backend(tun, udp)
+        self._backend = backend
+        self._routes = Routes(place=tun.namespace)
         self._timer = Timer(loop, self._settle)
-        device.listen_port = udp.port
+        self._link: Link | None = None
+        self._udp: Udp | None = None
+        self._path: DataPath | None = None
+        self._link_is_up = self._is_deleted = False
+        self._lost: Counter[str] = Counter()  # at the sockets that are closed again
         loop.watch(tun.fd, self._tun_readable)
-        self._watch_datagrams()
+        loop.watch(self._routes.fd, self._routes.changed)
+        if udp:
+            self._open(udp)
 
-    def start(self) -> None:
-        """The interface is up: speak to the peers that have a persistent keepalive."""
+    def follow(self) -> None:
+        """From now on, be up while the interface is, have its MTU, and end with it."""
+        self._link = Link(self.tun, self._loop, self._link_changed, self._deleted)
+
+    def up(self) -> None:
+        """The interface is up: open the sockets, and speak to the peers that have a persistent keepalive.
+
+        Raises:
+            HostError: if the port cannot be opened.
+        """
+        if not self._udp:
+            self._open(Udp(self.device.listen_port, self.device.fwmark))
         self.perform(self.device.up(now()))
+
+    def down(self) -> None:
+        """The interface is down: sessions end, and the sockets close. The port is kept for the next time."""
+        self.device.down()
+        self._close_sockets()
+        self._settle()
 
     def bind(self, port: int | None, fwmark: int | None) -> None:
         """Move to another UDP port, 0 for any that is free, and mark what is sent, 0 for no mark; None leaves
-        either as it is.
+        either as it is. While the interface is down this is for when it comes up.
 
         Raises:
             HostError: if the port is in use or something is not permitted; then all is as before.
         """
-        if port is not None and port != self.udp.port:
-            for one in self._path.datagrams:
-                self._loop.unwatch(one.fd)
+        mark = self.device.fwmark if fwmark is None else fwmark
+        if not self._udp:
+            self.device.listen_port = self.device.listen_port if port is None else port
+            self.device.fwmark = mark
+            if self._link_is_up:  # and the port before this one was in use
+                self.up()
+        elif port is not None and port != self._udp.port:
+            assert self._path
+            self._unwatch_datagrams()
             try:
-                self.udp.rebind(port, self.device.fwmark if fwmark is None else fwmark)
+                self._udp.rebind(port, mark)
                 self._path.renew()
             finally:
                 self._watch_datagrams()
         elif fwmark is not None:
-            self.udp.set_fwmark(fwmark)
-        self.device.listen_port = self.udp.port
-        if fwmark is not None:
-            self.device.fwmark = fwmark
+            self._udp.set_fwmark(fwmark)
+        self.device.fwmark = mark
+        for peer in self.device.peers.values():
+            peer.forget_source()  # as the kernel does: other rules may lead elsewhere
 
     def perform(self, events: Iterable[Event]) -> None:
         """Do what the core says, from outside of the data path, and what is due."""
@@ -97,46 +132,114 @@ class Tunnel:
         """Stop serving and close everything; with the TUN the interface disappears. Harmless when closed."""
         if self.tun.fd < 0:
             return
+        if self._link:
+            self._link.close()
         self._loop.unwatch(self.tun.fd)
-        for port in self._path.datagrams:
-            self._loop.unwatch(port.fd)
+        self._loop.unwatch(self._routes.fd)
+        self._close_sockets()
         self._timer.close()
-        self.udp.close()
+        self._routes.close()
         self.tun.close()
+
+    @property
+    def udp(self) -> Udp:
+        """The sockets, which are open now."""
+        assert self._udp
+        return self._udp
 
     @property
     def errors(self) -> Counter[str]:
         """Packets and datagrams lost at the kernel's edge, by reason; the core counts its own drops."""
-        return self._path.errors
+        return self._lost + self._path.errors if self._path else Counter(self._lost)
+
+    def _open(self, udp: Udp) -> None:
+        self._udp, self._path = udp, self._backend(self.tun, udp)
+        self._loop.watch(udp.routes.fd, udp.routes.changed)
+        self._watch_datagrams()
+
+    def _close_sockets(self) -> None:
+        if self._path and self._udp:
+            self._unwatch_datagrams()
+            self._loop.unwatch(self._udp.routes.fd)
+            self._lost += self._path.errors
+            self._udp.close()
+        self._udp = self._path = None
 
     def _watch_datagrams(self) -> None:
+        assert self._path
+        assert self._udp
+        self.device.listen_port = self._udp.port
         for port in self._path.datagrams:
             self._loop.watch(port.fd, partial(self._udp_readable, port))
 
+    def _unwatch_datagrams(self) -> None:
+        assert self._path
+        for port in self._path.datagrams:
+            self._loop.unwatch(port.fd)
+
+    def _link_changed(self, state: LinkState) -> None:
+        self._link_is_up, self.mtu = state
+        self._routes.forget()  # the link may be in another namespace now
+        if state.up and not self.device.is_up:
+            try:
+                self.up()
+            except HostError as error:
+                _log.error("%s does not come up: %s", self.tun.name, error)
+        elif not state.up and self.device.is_up:
+            self.down()
+
+    def _deleted(self) -> None:
+        """Heard of from the link, or from the TUN itself."""
+        if self._is_deleted:
+            return
+        self._is_deleted = True
+        _log.warning("the interface %s was deleted", self.tun.name)
+        self._loop.unwatch(self.tun.fd)
+        if self._link:
+            self._link.close()
+        self._on_deleted()
+
     def _tun_readable(self) -> None:
-        device, observer, path, port = self.device, self.observer, self._path, self._path.packets
+        if self._link and not self.device.is_up:
+            self._link.read()  # it came up before this packet came
+        device, observer, path = self.device, self.observer, self._path
+        if path is None:
+            self._discard()
+            return
+        port = path.packets
         for limit in _TURN:
             try:
                 destination = port.read(limit)
             except OSError:
-                _log.warning("the interface %s was deleted", self.tun.name)
-                self._loop.unwatch(self.tun.fd)
-                self._on_deleted()
+                self._deleted()
                 return
             if destination is None:
                 break
             if observer:
                 _tell(observer.packet_out, path.burst.packets())
-            result = device.seal(now(), path.burst, destination, self.mtu, port.ecn)
+            mtu = self._routes.mtu(destination, self.mtu)
+            result = device.seal(now(), path.burst, destination, mtu, port.ecn)
             if isinstance(result, Sealed):
                 if observer:
                     _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
-                path.send(result.path, result.tos)
+                if path.send(result.path, result.tos) != result.path:
+                    result.peer.forget_source()
             elif isinstance(result, Refused):
                 port.write(result.rows)
         self._settle()
 
+    def _discard(self) -> None:
+        """Without sockets a packet goes nowhere."""
+        try:
+            for _ in range(_TURN[0]):
+                os.read(self.tun.fd, 1)  # the rest of the packet is lost too, as it should be
+        except BlockingIOError:
+            return
+        except OSError:
+            self._deleted()
+
     def _udp_readable(self, port: Datagrams) -> None:
+        assert self._path
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
         left = (
             _DATAGRAMS  # a run is shorter than this whenever something was carried over, so that is read too
@@ -172,7 +275,10 @@ class Tunnel:
             if isinstance(event, Send):
                 if self.observer:
                     self.observer.datagram_out(now(), event.data, event.path, event.tos)
-                self.udp.send(event.data, event.path, event.tos)
+                if self._udp:
+                    taken = self._udp.send((event.data,), event.path, event.tos)
+                    if event.peer and taken != event.path:
+                        event.peer.forget_source()
             elif isinstance(event, KeysReady):
                 role = "initiator" if event.initiator else "responder"
                 _log.debug("%s: a session with %s stands (%s)", self.tun.name, _short(event.peer), role)
