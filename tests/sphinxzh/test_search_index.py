@@ -134,6 +134,13 @@ def test_a_term_weighs_less_in_a_reference_to_where_it_is_told() -> None:
     assert found["别处"][1] >= found["别处"][0]
 
 
+def test_a_link_that_is_cut_into_other_words_than_its_sentence_is_still_indexed() -> None:
+    """The segmenter sees a link's text once alone and once in its sentence."""
+    found = weighted([Text("page", "", 1, "无", "", "别的", links="握手 握手")])
+    assert found["握手"][0] >= 0
+    assert postings(found["握手"])
+
+
 def test_a_character_is_read_in_every_way_it_has() -> None:
     found = readings("重手")
     assert "重" in found["chong"]
