@@ -1,8 +1,10 @@
 """The runner of the gates: it runs everything, hides nothing, and ends with one plain line."""
 
 import os
+import re
 import select
 import sys
+import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -119,6 +121,25 @@ def test_what_is_shown_is_not_judged_by_a_partial_measurement(
     printed = capfd.readouterr().out.splitlines()
     assert any("shown" in line and "left out: flights measured nothing" in line for line in printed)
     assert printed[-1] == "1 passed, 0 failed"
+
+
+def test_a_branch_of_a_pure_package_that_no_test_takes_fails_the_tier() -> None:
+    *_, (*command, last) = gates.UNIT.commands
+    assert command[2:4] == ["coverage", "report"]
+    assert last == "--fail-under=100"
+    configuration = tomllib.loads((gates.ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["coverage"]
+    assert configuration["run"]["branch"]
+    assert "exclude_lines" not in configuration["report"]
+    assert "exclude_also" not in configuration["report"]
+
+
+def test_each_line_that_the_measurement_leaves_out_has_its_reason() -> None:
+    for pattern in gates.PURE:
+        for path in (gates.ROOT / pattern).parent.glob("*.py"):
+            for line in path.read_text("utf-8").splitlines():
+                assert "# pragma" not in line or re.search(r"# pragma: no (cover|branch) - \w+ \w", line), (
+                    path
+                )
 
 
 def test_what_is_there_is_not_missing() -> None:

@@ -59,6 +59,12 @@ def test_removing_an_owner_uncovers_the_wider_prefix() -> None:
     routes.remove("nobody")
 
 
+def test_removing_an_owner_leaves_others_prefixes_of_the_same_length() -> None:
+    routes = table(("10.1.0.0/16", "a"), ("10.2.0.0/16", "b"), ("10.3.0.0/16", "a"))
+    routes.remove("a")
+    assert [routes.lookup(packed(f"10.{n}.0.1")) for n in (1, 2, 3)] == [None, "b", None]
+
+
 @pytest.mark.parametrize(
     ("address", "length", "complaint"),
     [

@@ -43,6 +43,16 @@ def test_going_down_ends_sessions_handshakes_and_timers_but_keeps_the_endpoint(p
     assert len(pair.left.sent) == sent
 
 
+def test_handshake_messages_that_wait_when_the_interface_goes_down_get_no_answer(pair: Pair) -> None:
+    pair.send(pair.left, packet())
+    pair.right.device.enqueue(pair.left.sent[0].data, Path(pair.left.address))
+    assert pair.right.device.deadline == -FOREVER
+    pair.stop(pair.right)
+    assert pair.right.device.deadline == FOREVER
+    pair.start(pair.right)
+    assert pair.right.sent == []
+
+
 def test_packets_that_wait_when_the_interface_goes_down_are_dropped_and_counted(pair: Pair) -> None:
     pair.to_right.set_persistent_keepalive(pair.now, 25)  # a keepalive waits too, and is no loss
     pair.send(pair.left, packet("one"))

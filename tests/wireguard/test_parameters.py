@@ -41,6 +41,11 @@ def test_times_that_contradict_each_other_are_refused() -> None:
         Parameters(rekey_after_time=1, reject_after_time=15)
 
 
+def test_a_queue_in_which_no_load_could_be_seen_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_queued_handshakes: expected at least 8"):
+        Parameters(max_queued_handshakes=7)
+
+
 @pytest.mark.parametrize("name", ["rekey_timeout", "initiations_per_second", "max_staged_packets"])
 def test_a_limit_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name}: expected more than 0"):

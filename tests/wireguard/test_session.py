@@ -394,6 +394,15 @@ def test_a_removed_peer_leaves_nothing_behind(pair: Pair) -> None:
     pair.right.device.remove_peer(_key(pair.left.device))
 
 
+def test_a_device_without_a_key_may_gain_and_lose_peers_and_names_them_by_their_keys() -> None:
+    device = Device()
+    peer = device.add_peer(bytes(range(32)), allowed_ips=[(bytes(4), 0)])
+    assert repr(peer) == "<Peer AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=>"
+    device.remove_peer(bytes(range(32)))
+    assert device.peers == {}
+    assert device.allowed_ips.lookup(bytes(4)) is None
+
+
 def test_a_removed_peer_that_somebody_still_holds_does_nothing(pair: Pair) -> None:
     pair.send(pair.left, packet("staged"))
     pair.left.device.remove_peer(_key(pair.right.device))

@@ -424,6 +424,14 @@ def test_a_retry_lets_the_system_choose_our_source_address_anew(pair: Pair) -> N
     assert pair.to_right.endpoint == Path(pair.right.address)
 
 
+def test_a_retry_to_a_peer_whose_endpoint_was_taken_away_sends_nothing(pair: Pair) -> None:
+    silence(pair)
+    pair.send(pair.left, packet())
+    pair.to_right.endpoint = None
+    pair.advance(60)
+    assert len(pair.left.sent) == 1
+
+
 class _Later:
     """A layer that holds back datagrams of some kinds, sent before a time, by so many seconds."""
 

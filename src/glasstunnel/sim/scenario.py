@@ -357,12 +357,8 @@ class Scenario:
     # Means
 
     def _draw(self, weights: dict[str, int]) -> str:
-        place = self._dice.below(sum(weights.values()))
-        for name, weight in weights.items():
-            place -= weight
-            if place < 0:
-                return name
-        raise AssertionError("the weights do not add up")
+        lots = [name for name, weight in weights.items() for _ in range(weight)]
+        return lots[self._dice.below(len(lots))]
 
     def _a_spoke(self) -> Spoke:
         return self.spokes[self._dice.below(len(self.spokes))]

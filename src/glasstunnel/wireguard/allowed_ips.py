@@ -26,12 +26,10 @@ class _Family(Generic[Owner]):
         self.by_length: dict[int, dict[int, Owner]] = {}
         self.search: tuple[tuple[int, dict[int, Owner]], ...] = ()
 
-    def table(self, length: int) -> dict[int, Owner]:
-        """The table of a length, made if it is not there yet."""
-        table = self.by_length.get(length)
-        if table is None:
-            table = self.by_length[length] = {}
-            self._arrange()
+    def add_table(self, length: int) -> dict[int, Owner]:
+        """Make the table of a length that is not there yet."""
+        table = self.by_length[length] = {}
+        self._arrange()
         return table
 
     def remove(self, network: int, length: int) -> None:
@@ -82,7 +80,7 @@ class AllowedIPs(Generic[Owner]):
         family, network, prefix = self._locate(address, length)
         table = family.by_length.get(length)
         if table is None:
-            table = family.table(length)
+            table = family.add_table(length)
         previous = table.get(network)
         if previous is not None:
             del self._owned[previous][prefix]

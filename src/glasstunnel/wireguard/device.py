@@ -84,8 +84,8 @@ class Device:
         """Become somebody else: sessions end, and a peer that we have become is removed, as the kernel does.
 
         The key is clamped, as the kernel does (``wg_noise_set_static_identity_private_key``). The one that we
-        have already changes nothing. If the interface is up, peers with a persistent
-        keepalive and those for whom packets wait are spoken to at the next tick.
+        have already changes nothing. If the interface is up, peers with a persistent keepalive and those for
+        whom packets wait are spoken to at the next tick.
 
         Raises:
             ValueError: if the key is not 32 bytes.
@@ -185,12 +185,13 @@ class Device:
         ]
 
     def down(self) -> None:
-        """The interface is down: sessions, handshakes and timers end, and packets that wait are dropped.
+        """The interface is down: sessions, handshakes and timers end, and whatever waits is dropped.
 
         Configuration stays, endpoints with it. Whoever calls this reads no datagrams until :meth:`up`: the
         kernel closes its sockets meanwhile (``wg_stop``).
         """
         self.is_up = False
+        self.incoming.clear()
         for peer in self.peers.values():
             peer.stop()
 

@@ -55,6 +55,10 @@ class Incoming:
         """The first message has been dealt with."""
         self._waiting.popleft()
 
+    def clear(self) -> None:
+        """Forget what waits: the interface goes down."""
+        self._waiting.clear()
+
     def under_load(self, now: float) -> bool:
         """Whether an eighth of the queue's room is taken, or was within the last second."""
         if len(self._waiting) >= self._load:
