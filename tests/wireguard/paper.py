@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 CONSTRUCTION = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s"
 IDENTIFIER = b"WireGuard v1 zx2c4 Jason@zx2c4.com"
 LABEL_MAC1 = b"mac1----"
+LABEL_COOKIE = b"cookie--"
 EMPTY = b""
 
 
@@ -116,3 +117,39 @@ def transport_data(key: bytes, receiver: int, counter: int, packet: bytes) -> by
     padded = packet + bytes(-len(packet) % 16)
     header = b"\x04\0\0\0" + receiver.to_bytes(4, "little") + counter.to_bytes(8, "little")
     return header + aead(key, counter, padded, EMPTY)
+
+
+def hchacha20(key: bytes, nonce: bytes) -> bytes:
+    """draft-irtf-cfrg-xchacha-03 §2.2, with the quarter round of RFC 8439 §2.1, round by round."""
+    state = [
+        int.from_bytes((b"expand 32-byte k" + key + nonce)[i : i + 4], "little") for i in range(0, 64, 4)
+    ]
+
+    def rotate(word: int, bits: int) -> int:
+        return (word << bits | word >> 32 - bits) & 0xFFFFFFFF
+
+    def quarter_round(a: int, b: int, c: int, d: int) -> None:
+        for x, y, z, bits in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            state[x] = (state[x] + state[y]) & 0xFFFFFFFF
+            state[z] = rotate(state[z] ^ state[x], bits)
+
+    for _ in range(10):
+        for i in range(4):
+            quarter_round(i, i + 4, i + 8, i + 12)
+        for i in range(4):
+            quarter_round(i, (i + 1) % 4 + 4, (i + 2) % 4 + 8, (i + 3) % 4 + 12)
+    return b"".join(word.to_bytes(4, "little") for word in state[:4] + state[12:])
+
+
+def xaead(key: bytes, nonce: bytes, plain: bytes, auth: bytes) -> bytes:
+    """draft-irtf-cfrg-xchacha-03 §2.3: the nonce's first 16 bytes go into the key, the last 8 stay a nonce."""
+    return ChaCha20Poly1305(hchacha20(key, nonce[:16])).encrypt(bytes(4) + nonce[16:], plain, auth)
+
+
+def cookie_reply(
+    static_r: bytes, secret: bytes, address: bytes, port: int, message: bytes, nonce: bytes
+) -> bytes:
+    """WP §5.4.7: the reply to a handshake message that came from this address and port."""
+    tau = mac(secret, address + port.to_bytes(2, "big"))
+    encrypted = xaead(hash_(LABEL_COOKIE + pub(static_r)), nonce, tau, message[-32:-16])
+    return b"\x03\0\0\0" + message[4:8] + nonce + encrypted

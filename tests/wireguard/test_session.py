@@ -476,12 +476,12 @@ def test_a_peer_with_a_key_of_low_order_never_makes_a_session() -> None:
     assert peer.drops[Drop.BAD_HANDSHAKE] >= 1
 
 
-def test_transport_data_and_cookie_replies_given_to_receive_are_dropped(pair: Pair) -> None:
+def test_transport_data_and_unknown_cookie_replies_given_to_receive_are_dropped(pair: Pair) -> None:
     pair.connect()
     assert _receive(pair, pair.left.sent_of(DATA)[0].data) == []
     assert _receive(pair, b"\3\0\0\0" + bytes(60)) == []
     assert _receive(pair, b"") == []
-    assert pair.right.device.drops == {Drop.MALFORMED: 2, Drop.COOKIE_REPLY: 1}
+    assert pair.right.device.drops == {Drop.MALFORMED: 2, Drop.UNKNOWN_INDEX: 1}
 
 
 def test_limits_on_messages_bring_a_new_session_and_then_stop_the_old() -> None:

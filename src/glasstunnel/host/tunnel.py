@@ -25,6 +25,7 @@ from glasstunnel.wireguard.peer import Peer
 
 # Limits of the reads of one turn: after the last one the kernel knows of everything that still waits.
 _TURN = (128, 1)
+_DATAGRAMS = 128  # in one turn of a socket
 _log = logging.getLogger(__name__)
 _TRANSPORT_DATA = b"\x04\0\0\0"
 
@@ -137,10 +138,14 @@ class Tunnel:
 
     def _udp_readable(self, port: Datagrams) -> None:
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
-        for limit in _TURN:
-            remote = port.read(limit)
+        left = (
+            _DATAGRAMS  # a run is shorter than this whenever something was carried over, so that is read too
+        )
+        while left:
+            remote = port.read(left)
             if remote is None:
                 break
+            left -= burst.n
             if observer:
                 _tell(observer.datagram_in, burst.datagrams(), remote, port.ecn)
             first = burst.wire[0]
@@ -151,8 +156,7 @@ class Tunnel:
                 packets.write(opened.rows)
                 self._perform(opened.events)
             else:
-                message = first[: burst.size[0]]
-                self._perform(device.receive(now(), time.time_ns(), os.urandom, message, remote))
+                device.enqueue(first[: burst.size[0]], remote)
         self._settle()
 
     def _settle(self) -> None:

@@ -156,9 +156,7 @@ class World:
             node.inbox += [bytes(packet) for packet in self._burst.packets(opened.rows)]
             self.carry_out(node, opened.events)
         else:
-            self.carry_out(
-                node, node.device.receive(self.now, self.wall(node), node.rng, datagram.data, path)
-            )
+            node.device.enqueue(datagram.data, path)
 
     def _fill(self, items: Sequence[bytes], wire: bool = False) -> None:
         self._burst.n = 0

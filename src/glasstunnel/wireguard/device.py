@@ -1,27 +1,30 @@
 """The device: our identity, the peers, the receiver indices and the path of bursts.
 
-Rule: whatever goes in or out passes through five functions, ``seal`` and ``open`` for bursts of transport
-data, ``receive`` for handshake messages, ``up`` and ``tick`` for time. Whoever calls them does what the
-result says. Section: WP §2 (cryptokey routing), §5.4 (messages).
+Rule: whatever goes in or out passes through six functions, ``seal`` and ``open`` for bursts of transport
+data, ``enqueue`` or ``receive`` for handshake messages, ``up`` and ``tick`` for time. Whoever calls them
+does what the result says. Section: WP §2 (cryptokey routing), §5.3 (load), §5.4 (messages).
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from math import inf
 
 from glasstunnel.ip.packet import source, total_length
 from glasstunnel.noise import CURVE25519, InvalidPublicKeyError, KeyPair
 from glasstunnel.wireguard.allowed_ips import AllowedIPs
 from glasstunnel.wireguard.burst import Burst
-from glasstunnel.wireguard.cookie import mac1_is_right, mac1_key
+from glasstunnel.wireguard.cookie import CookieChecker, source_of
 from glasstunnel.wireguard.crypto import clamp
 from glasstunnel.wireguard.ecn import NOT_ECT, decapsulate, encapsulate
-from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Staged
+from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Send, Staged
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, ResponderHandshake, Rng
+from glasstunnel.wireguard.incoming import HANDSHAKES_PER_TICK, Incoming
 from glasstunnel.wireguard.keypair import Keypair
 from glasstunnel.wireguard.messages import (
     KEEPALIVE_SIZE,
     MAX_PACKET_SIZE,
+    CookieReply,
     Initiation,
     MessageError,
     MessageType,
@@ -31,6 +34,7 @@ from glasstunnel.wireguard.messages import (
 )
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from glasstunnel.wireguard.peer import Peer
+from glasstunnel.wireguard.ratelimit import RateLimiter
 from glasstunnel.wireguard.schedule import Schedule
 from glasstunnel.wireguard.transport import open_rows, seal_rows
 from glasstunnel.wireguard.unreachable import Unreachable
@@ -59,7 +63,9 @@ class Device:
         """For UAPI only."""
         self.private_key: bytes | None = None
         self.static: KeyPair | None = None
-        self._mac1_key = b""
+        self.incoming = Incoming(parameters)
+        """Handshake messages that wait for a tick."""
+        self.rate_limiter = RateLimiter()
         self._unreachable = Unreachable()
         self.is_up = False
         """Whether the interface is up: only then does the device speak before it is spoken to."""
@@ -93,7 +99,7 @@ class Device:
         self.private_key = private_key
         self.static = CURVE25519.keypair(private_key) if private_key is not None else None
         if self.static:
-            self._mac1_key = mac1_key(self.static.public)
+            self._checker = CookieChecker(self.static.public, self.parameters)
             self.remove_peer(self.static.public)
             for peer in self.peers.values():
                 self._precompute(peer)
@@ -177,29 +183,39 @@ class Device:
         ]
 
     def down(self) -> None:
-        """The interface is down: sessions, handshakes and timers end, and packets that wait are dropped.
+        """The interface is down: sessions, handshakes and timers end, and what waits is dropped.
 
         Configuration stays, endpoints with it. Whoever calls this reads no datagrams until :meth:`up`: the
         kernel closes its sockets meanwhile (``wg_stop``).
         """
         self.is_up = False
+        self.incoming.clear()
         for peer in self.peers.values():
             peer.stop()
 
     @property
     def deadline(self) -> float:
-        """When :meth:`tick` is due; infinity for never."""
-        return self.schedule.deadline
+        """When :meth:`tick` is due: at once (minus infinity) while handshake messages wait; infinity for
+        never.
+        """
+        return -inf if self.incoming else self.schedule.deadline
 
     def tick(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Do what is due by now, for so many peers at most; while more is due, the deadline stays past.
+        """Do what is due by now, for so many peers at most, and work off some of the handshake messages that
+        wait; while more is due, the deadline stays past.
 
         Args:
             now: seconds of a clock that never goes back and counts a laptop's sleep.
             wall: nanoseconds since 1970, for the timestamp of initiations.
             rng: randomness, such as ``os.urandom``.
         """
-        return [event for peer in self.schedule.due(now) for event in peer.tick(now, wall, rng)]
+        events: list[Event] = []
+        for _ in range(min(HANDSHAKES_PER_TICK, len(self.incoming))):
+            events += self.receive(now, wall, rng, *self.incoming.first)
+            self.incoming.done()
+        for peer in self.schedule.due(now):
+            events += peer.tick(now, wall, rng)
+        return events
 
     # Bursts
 
@@ -281,10 +297,23 @@ class Device:
 
     # Handshakes
 
+    def enqueue(self, datagram: bytes | memoryview, path: Path) -> None:
+        """Let a datagram that is not transport data wait for its turn: :meth:`tick` will :meth:`receive` it.
+
+        What is no message at all is dropped at once and never adds to the load.
+        """
+        try:
+            message_type(datagram)
+        except MessageError:
+            self._ignore(Drop.MALFORMED)
+        else:
+            if not self.incoming.put(bytes(datagram), path):
+                self._ignore(Drop.HANDSHAKES_FULL)
+
     def receive(
         self, now: float, wall: int, rng: Rng, datagram: bytes | memoryview, path: Path
     ) -> list[Event]:
-        """Take in a datagram that is not transport data.
+        """Take in a datagram that is not transport data, now.
 
         Args:
             now, wall, rng: as for :meth:`tick`.
@@ -298,16 +327,22 @@ class Device:
         if self.static is None:
             return self._ignore(Drop.NO_PRIVATE_KEY)
         match kind:
-            case MessageType.INITIATION | MessageType.RESPONSE if not mac1_is_right(datagram, self._mac1_key):
-                return self._ignore(Drop.WRONG_MAC1)
-            case MessageType.INITIATION:
-                return self._receive_initiation(now, rng, Initiation.parse(datagram), path)
-            case MessageType.RESPONSE:
-                return self._receive_response(now, Response.parse(datagram), path)
             case MessageType.COOKIE_REPLY:
-                return self._ignore(Drop.COOKIE_REPLY)
+                return self._receive_cookie_reply(now, CookieReply.parse(datagram))
             case MessageType.TRANSPORT_DATA:
                 return self._ignore(Drop.MALFORMED)  # belongs into a burst
+        under_load = self.incoming.under_load(now)
+        if not self._checker.mac1_is_right(datagram):
+            return self._ignore(Drop.WRONG_MAC1)
+        if under_load:
+            if not self._checker.mac2_is_right(now, rng, datagram, path):
+                self._ignore(Drop.NO_COOKIE)
+                return [Send(None, self._checker.reply(now, rng, datagram, path).build(), path)]
+            if not self.rate_limiter.allow(now, source_of(path)):
+                return self._ignore(Drop.RATE_LIMITED)
+        if kind is MessageType.INITIATION:
+            return self._receive_initiation(now, rng, Initiation.parse(datagram), path)
+        return self._receive_response(now, Response.parse(datagram), path)
 
     def _receive_initiation(self, now: float, rng: Rng, initiation: Initiation, path: Path) -> list[Event]:
         assert self.static is not None
@@ -326,6 +361,17 @@ class Device:
         if peer is None or keypair is not None:
             return self._ignore(Drop.UNKNOWN_INDEX)
         return peer.consume_response(now, response, path)
+
+    def _receive_cookie_reply(self, now: float, reply: CookieReply) -> list[Event]:
+        """Keep the cookie for the next handshake message, and do nothing else: the peer has proved nothing
+        about its address or its session, so no roaming, no timer and no new attempt.
+        """
+        peer, _ = self.indices.get(reply.receiver, (None, None))
+        if peer is None:
+            return self._ignore(Drop.UNKNOWN_INDEX)
+        if not peer.cookies.consume(now, reply):
+            self._drop(peer, Drop.BAD_COOKIE_REPLY, 1)
+        return []
 
     def _ignore(self, reason: Drop) -> list[Event]:
         self.drops[reason] += 1

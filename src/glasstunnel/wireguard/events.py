@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class Path(NamedTuple):
-    """Where a datagram came from or goes to; the core compares paths and stores them, nothing more."""
+    """Where a datagram came from or goes to; the core compares paths and stores them. Only the defence against
+    floods looks inside, at address and port of the other side.
+    """
 
     remote: tuple[str, int]
     """Address and UDP port of the other side; an IPv6 address may carry its scope (``fe80::1%eth0``)."""
@@ -31,7 +33,10 @@ class Drop(StrEnum):
     MALFORMED = "malformed message"
     NO_PRIVATE_KEY = "device has no private key"
     WRONG_MAC1 = "wrong mac1"
-    COOKIE_REPLY = "cookie reply, not understood"
+    HANDSHAKES_FULL = "queue of handshake messages full"
+    NO_COOKIE = "no cookie under load, sent one"
+    RATE_LIMITED = "handshakes too fast from one source"
+    BAD_COOKIE_REPLY = "cookie reply not authentic or not asked for"
     UNKNOWN_PEER = "initiation from an unknown peer"
     BAD_HANDSHAKE = "handshake not authentic"
     OLD_TIMESTAMP = "initiation with an old timestamp"
@@ -53,9 +58,12 @@ class Drop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send ``data`` along ``path`` with this traffic class byte (DSCP and ECN)."""
+    """Send ``data`` along ``path`` with this traffic class byte (DSCP and ECN).
 
-    peer: Peer
+    ``peer`` is None for a cookie reply: whoever gets one has not been asked for a name.
+    """
+
+    peer: Peer | None
     data: bytes
     path: Path
     tos: int = 0

@@ -33,6 +33,7 @@ MAX_PACKET_SIZE = 65472
 
 _INITIATION = Struct("<B3xI32s48s28s16s16s")
 _RESPONSE = Struct("<B3xII32s16s16s16s")
+_COOKIE_REPLY = Struct("<B3xI24s32s")
 TRANSPORT_HEADER = Struct("<B3xIQ")
 """Type 4, three reserved zeros, receiver index, counter."""
 _UINT32 = Struct("<I")
@@ -132,10 +133,32 @@ class Response:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CookieReply:
+    """Type 3, 64 bytes (WP §5.4.7): 4 type, 4 receiver, 24 nonce, 16 cookie and 16 tag."""
+
+    receiver: int
+    nonce: bytes
+    encrypted_cookie: bytes
+
+    @classmethod
+    def parse(cls, datagram: bytes | memoryview) -> Self:
+        """Take 64 bytes apart; :func:`message_type` has looked at type and length."""
+        return cls(*_COOKIE_REPLY.unpack(datagram)[1:])
+
+    def build(self) -> bytes:
+        """The 64 bytes."""
+        return _COOKIE_REPLY.pack(MessageType.COOKIE_REPLY, self.receiver, self.nonce, self.encrypted_cookie)
+
+
 def receiver_index(datagram: bytes | memoryview) -> int:
     """Receiver index of transport data: bytes 4 to 8."""
     index: int = _UINT32.unpack_from(datagram, 4)[0]
     return index
+
+
+sender_index = receiver_index
+"""Sender index of an initiation or a response: it stands in the same place."""
 
 
 def padded_size(size: int, mtu: int) -> int:

@@ -53,16 +53,41 @@ class Parameters:
     ``MAX_STAGED_PACKETS``).
     """
 
+    max_queued_handshakes: int = 4096
+    """Handshake messages that wait for the core, per device; what comes then is dropped (kernel, messages.h
+    ``MAX_QUEUED_INCOMING_HANDSHAKES``).
+    """
+
+    cookie_secret_max_age: float = 120.0
+    """The secret behind the cookies is as old at the most (WP §5.4.7; kernel ``COOKIE_SECRET_MAX_AGE``)."""
+
+    cookie_secret_latency: float = 5.0
+    """So much earlier a cookie is used no more: it may be as old as its secret when it arrives (kernel,
+    messages.h ``COOKIE_SECRET_LATENCY``).
+    """
+
     def __post_init__(self) -> None:
         if not 0 < self.rekey_after_time < self.reject_after_time:
             raise ValueError("rekey_after_time: expected a time above 0 and below reject_after_time")
         for name in ("rekey_timeout", "initiations_per_second", "max_staged_packets"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: expected more than 0")
+        if self.max_queued_handshakes < 8:
+            raise ValueError("max_queued_handshakes: expected at least 8")
         if self.rekey_after_messages > self.reject_after_messages:
             raise ValueError("rekey_after_messages: expected at most reject_after_messages")
         if self.last_minute <= 0:
             raise ValueError("reject_after_time: expected more than keepalive_timeout + rekey_timeout")
+
+    @property
+    def under_load(self) -> int:
+        """So many waiting handshake messages are load: 4096 / 8 = 512 (kernel, receive.c)."""
+        return self.max_queued_handshakes // 8
+
+    @property
+    def cookie_lifetime(self) -> float:
+        """Age up to which a received cookie is used: 115 s (kernel, cookie.c:170)."""
+        return self.cookie_secret_max_age - self.cookie_secret_latency
 
     @property
     def max_retries(self) -> int:

@@ -13,7 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from glasstunnel.wireguard import expiry
-from glasstunnel.wireguard.cookie import add_macs, mac1_key
+from glasstunnel.wireguard.cookie import CookieGenerator
 from glasstunnel.wireguard.crypto import TIMESTAMP_GRAIN, TIMESTAMP_SIZE, tai64n
 from glasstunnel.wireguard.events import Drop, Event, KeysReady, Path, Send
 from glasstunnel.wireguard.handshake import (
@@ -72,7 +72,7 @@ class Peer:
         self.timers.persistent_keepalive = _checked_keepalive(persistent_keepalive)
         self.wake_at = inf
         """Kept by the device's schedule."""
-        self._mac1_key = mac1_key(public_key)
+        self.cookies = CookieGenerator(public_key, device.parameters)
         self.staged = StagedPackets(device.parameters.max_staged_packets)
         """What waits for a session."""
         self._initiation: tuple[int, InitiatorHandshake] | None = None  # the index we gave it, and its state
@@ -199,7 +199,7 @@ class Peer:
         device.indices[index] = self, None
         self._draw_jitter(rng)
         self.on(_SENT_INITIATION, now)
-        return [self._send_handshake(initiation.build())]
+        return [self._send_handshake(now, initiation.build())]
 
     def consume_response(self, now: float, response: Response, path: Path) -> list[Event]:
         """Finish the handshake we began: the new session is used at once, if only for a keepalive."""
@@ -241,7 +241,7 @@ class Peer:
         self.endpoint = path
         self._begin_session(now, keys, index, initiator=False)
         self.on(_SENT_RESPONSE, now)
-        return [self._send_handshake(response.build())]
+        return [self._send_handshake(now, response.build())]
 
     # Both roles
 
@@ -317,10 +317,10 @@ class Peer:
         self.last_handshake = now
         return [KeysReady(self, initiator)]
 
-    def _send_handshake(self, message: bytes) -> Send:
+    def _send_handshake(self, now: float, message: bytes) -> Send:
         assert self.endpoint is not None
         self.tx_bytes += len(message)
-        return Send(self, add_macs(message, self._mac1_key), self.endpoint, HANDSHAKE_TOS)
+        return Send(self, self.cookies.add_macs(now, message), self.endpoint, HANDSHAKE_TOS)
 
     def _release(self, keypairs: list[Keypair]) -> None:
         for keypair in keypairs:
