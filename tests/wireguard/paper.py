@@ -142,7 +142,7 @@ def hchacha20(key: bytes, nonce: bytes) -> bytes:
 
 
 def xaead(key: bytes, nonce: bytes, plain: bytes, auth: bytes) -> bytes:
-    """draft-irtf-cfrg-xchacha-03 §2.3: the nonce's first 16 bytes go into the key, the last 8 stay a nonce."""
+    """draft-irtf-cfrg-xchacha-03 §2.3: 16 bytes of the nonce go into the key, 8 stay a nonce."""
     return ChaCha20Poly1305(hchacha20(key, nonce[:16])).encrypt(bytes(4) + nonce[16:], plain, auth)
 
 

@@ -18,8 +18,8 @@ def test_afterwards_twenty_pass_in_a_second() -> None:
     limiter = RateLimiter()
     for _ in range(5):
         limiter.allow(0, SOURCE)
-    assert sum(limiter.allow(n / 1000, SOURCE) for n in range(1001)) == 20
-    assert sum(limiter.allow(1 + n / 1000, SOURCE) for n in range(1, 10001)) == 200
+    assert sum(limiter.allow(n / 1024, SOURCE) for n in range(1025)) == 20
+    assert sum(limiter.allow(1 + n / 1024, SOURCE) for n in range(1, 10241)) == 200
 
 
 def test_a_pause_fills_the_bucket_to_five_and_no_further() -> None:
@@ -46,10 +46,10 @@ def test_all_ipv6_addresses_of_a_64_share_a_bucket() -> None:
 def test_a_source_is_forgotten_when_it_was_silent_for_more_than_a_second() -> None:
     limiter = RateLimiter()
     for last in range(100):
-        limiter.allow(last / 100, parse_address(f"192.0.2.{last}"))
+        limiter.allow(last / 100, parse_address(f"198.51.100.{last}"))
     assert len(limiter) == 100
     limiter.allow(1.5, SOURCE)
-    assert len(limiter) == 50
+    assert len(limiter) == 1 + 50
     limiter.allow(100, SOURCE)
     assert len(limiter) == 1
 
