@@ -34,23 +34,30 @@ class Hash:
 
     def hmac(self, key: bytes, data: bytes) -> bytes:
         """HMAC-HASH(key, data): HASHLEN bytes, for a key of any length (RFC 2104)."""
-        if len(key) > self.blocklen:
-            key = self.hash(key)
-        block = key.ljust(self.blocklen, b"\0")
-        return self.hash(block.translate(OPAD) + self.hash(block.translate(IPAD) + data))
+        inner, outer = self._pads(key)
+        return self.hash(outer + self.hash(inner + data))
 
     def hkdf(self, chaining_key: bytes, input_key_material: bytes, num_outputs: int) -> tuple[bytes, ...]:
         """HKDF(chaining_key, input_key_material, num_outputs): two or three outputs of HASHLEN bytes.
 
-        This is RFC 5869 with the chaining key as salt and an empty info.
+        This is RFC 5869 with the chaining key as salt and an empty info. Each output is an HMAC under the
+        same key, whose pads are made once.
         """
-        temp_key = self.hmac(chaining_key, input_key_material)
-        output1 = self.hmac(temp_key, b"\x01")
-        output2 = self.hmac(temp_key, output1 + b"\x02")
+        hash_ = self.hash
+        inner, outer = self._pads(self.hmac(chaining_key, input_key_material))
+        output1 = hash_(outer + hash_(inner + b"\x01"))
+        output2 = hash_(outer + hash_(inner + output1 + b"\x02"))
         if num_outputs == 2:
             return output1, output2
-        output3 = self.hmac(temp_key, output2 + b"\x03")
+        output3 = hash_(outer + hash_(inner + output2 + b"\x03"))
         return output1, output2, output3
+
+    def _pads(self, key: bytes) -> tuple[bytes, bytes]:
+        """What HMAC puts before the data and before the inner hash."""
+        if len(key) > self.blocklen:
+            key = self.hash(key)
+        block = key.ljust(self.blocklen, b"\0")
+        return block.translate(IPAD), block.translate(OPAD)
 
 
 SHA256 = Hash("SHA256", 32, 64, hashlib.sha256)
