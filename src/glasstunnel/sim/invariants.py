@@ -86,6 +86,7 @@ class Watch(World):
             return
         before, seen, asleep = self._accounts(node), len(node.inbox), self.now < node.wakes_at
         super()._deliver(datagram)
+        self.carry_out(node, node.device.work_off(self.now, self.wall(node), node.rng))  # alone
         received, dropped = (now - then for now, then in zip(self._accounts(node), before, strict=True))
         expected = ((0, 0),) if asleep else ((len(datagram.data), 0), (0, 1))
         if (received, dropped) not in expected:
@@ -112,8 +113,9 @@ class Watch(World):
             self._fail(node, f"after a tick the deadline is {node.device.deadline}")
         self._check(node)
 
-    def _emit(self, node: Node, peer: Peer, data: bytes, path: Path, tos: int) -> None:
-        self._tx[peer] += len(data)
+    def _emit(self, node: Node, peer: Peer | None, data: bytes, path: Path, tos: int) -> None:
+        if peer:
+            self._tx[peer] += len(data)
         if data[0] == MessageType.TRANSPORT_DATA:
             index, nonce = (node.name, data[4:8]), (node.name, data[4:16])
             if nonce in self._counters:
@@ -122,7 +124,7 @@ class Watch(World):
             age = self.now - self._sealed.setdefault(index, self.now)
             if age >= self.parameters.reject_after_time:
                 self._fail(node, f"a key sealed {age} seconds after it had first been used")
-        elif data[0] == MessageType.INITIATION:
+        elif peer and data[0] == MessageType.INITIATION:
             pause = self.now - self.initiated.get(peer, -self.parameters.rekey_timeout)
             if pause < self.parameters.rekey_timeout:
                 self._fail(node, f"two initiations to one peer within {pause} seconds")

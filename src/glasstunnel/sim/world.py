@@ -167,7 +167,7 @@ class World:
         if max(node.device.deadline, node.wakes_at) <= self.now:
             self.carry_out(node, node.device.tick(self.now, self.wall(node), node.rng))
 
-    def _emit(self, node: Node, peer: Peer, data: bytes, path: Path, tos: int) -> None:
+    def _emit(self, node: Node, peer: Peer | None, data: bytes, path: Path, tos: int) -> None:
         datagram = Datagram(self.now, node.address, path.remote, data, tos)
         node.sent.append(datagram)
         self.network.send(datagram)

@@ -209,10 +209,7 @@ class Device:
             wall: nanoseconds since 1970, for the timestamp of initiations.
             rng: randomness, such as ``os.urandom``.
         """
-        events: list[Event] = []
-        for _ in range(min(HANDSHAKES_PER_TICK, len(self.incoming))):
-            events += self.receive(now, wall, rng, *self.incoming.first)
-            self.incoming.done()
+        events = self.work_off(now, wall, rng)
         for peer in self.schedule.due(now):
             events += peer.tick(now, wall, rng)
         return events
@@ -309,6 +306,16 @@ class Device:
         else:
             if not self.incoming.put(bytes(datagram), path):
                 self._ignore(Drop.HANDSHAKES_FULL)
+
+    def work_off(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Receive some of the messages that wait, :data:`~glasstunnel.wireguard.incoming.HANDSHAKES_PER_TICK`
+        at the most; :meth:`tick` does it first.
+        """
+        events: list[Event] = []
+        for _ in range(min(HANDSHAKES_PER_TICK, len(self.incoming))):
+            events += self.receive(now, wall, rng, *self.incoming.first)
+            self.incoming.done()
+        return events
 
     def receive(
         self, now: float, wall: int, rng: Rng, datagram: bytes | memoryview, path: Path

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Path(NamedTuple):
-    """Where a datagram came from or goes to; the core compares paths and stores them. Only the defence against
-    floods looks inside, at address and port of the other side.
+    """Where a datagram came from or goes to; the core compares paths and stores them. Only the defence
+    against floods looks inside, at address and port of the other side.
     """
 
     remote: tuple[str, int]
