@@ -1,8 +1,9 @@
 """The device: our identity, the peers, the receiver indices and the path of bursts.
 
-Rule: whatever goes in or out passes through six functions, ``seal`` and ``open`` for bursts of transport
-data, ``enqueue`` or ``receive`` for handshake messages, ``up`` and ``tick`` for time. Whoever calls them
-does what the result says. Section: WP §2 (cryptokey routing), §5.3 (load), §5.4 (messages).
+Rule: whatever goes in or out passes through five functions, ``seal`` and ``open`` for bursts of transport
+data, ``receive`` for handshake messages, which ``enqueue`` lets wait for a tick, ``up`` and ``tick`` for
+time. Whoever calls them does what the result says. Section: WP §2 (cryptokey routing), §5.3 (load), §5.4
+(messages).
 """
 
 from collections import Counter
