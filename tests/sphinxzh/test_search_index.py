@@ -134,6 +134,12 @@ def test_a_term_weighs_less_in_a_reference_to_where_it_is_told() -> None:
     assert found["别处"][1] >= found["别处"][0]
 
 
+def test_a_term_that_only_the_words_of_a_reference_have_weighs_nothing_and_not_less() -> None:
+    """A segmenter may cut the words of a reference otherwise than the sentence around them."""
+    texts = [Text("page", "", 1, "无", "", "长" * length, links="握手") for length in (1, 3000)]
+    assert set(weighted(texts)["握手"].values()) == {0}
+
+
 def test_a_character_is_read_in_every_way_it_has() -> None:
     found = readings("重手")
     assert "重" in found["chong"]

@@ -85,6 +85,7 @@ def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     for section, (count, length) in enumerate(zip(counts, lengths, strict=True)):
         room = K1 * (1 - B + B * length / average)
         for term, weight in count.items():
+            weight = max(weight, 0)  # below it where the text around a link was cut into other words
             step = min(LEVELS - 1, int(weight / (weight + room) * LEVELS))
             found.setdefault(term, {})[section] = step + LEVELS * (term in titles[section])
     return found
