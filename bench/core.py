@@ -16,11 +16,14 @@ from glasstunnel.noise import CURVE25519
 from glasstunnel.sim import Node, Randomness, World
 from glasstunnel.wireguard.allowed_ips import AllowedIPs
 from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard.cookie import add_macs, mac1_key
 from glasstunnel.wireguard.crypto import tai64n
+from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.handshake import InitiatorHandshake, ResponderHandshake
 
 MTU = 1420
+ANSWER = "initiation to response, whole device"
 _RNG = Randomness("bench")
 _NO_PSK = bytes(32)
 
@@ -103,6 +106,34 @@ def primitives_of_responding() -> Callable[[], None]:
     return once
 
 
+def crowded(peers: int) -> tuple[Device, list[bytes]]:
+    """A device with so many peers, and an initiation of each."""
+    device, initiations = Device(_RNG(32)), []
+    assert device.public_key
+    for n in range(peers):
+        peer = CURVE25519.keypair(_RNG(32))
+        device.add_peer(peer.public)
+        initiation = InitiatorHandshake(peer, device.public_key, _RNG).create_initiation(n, tai64n(0))
+        initiations.append(add_macs(initiation.build(), mac1_key(device.public_key)))
+    return device, initiations
+
+
+def answering(loops: int, under_load: bool = False, damage: bool = False) -> float:
+    """Seconds in which a device answers initiations, each of another peer, by a response or by a cookie."""
+    device, initiations = crowded(loops)
+    path, answers = Path(("192.0.2.1", 1)), 0
+    if damage:
+        initiations = [message[:116] + bytes(32) for message in initiations]
+    for _ in range(device.parameters.under_load if under_load else 0):
+        device.enqueue(initiations[0], path)
+    begin = pyperf.perf_counter()
+    for message in initiations:
+        answers += len(device.receive(0.0, 0, _RNG, message, path))
+    total: float = pyperf.perf_counter() - begin
+    assert answers == (0 if damage else loops)
+    return total
+
+
 def looking_up(prefixes: int) -> Callable[[], object]:
     """The owner of an address among so many prefixes of /16 to /32."""
     table: AllowedIPs[int] = AllowedIPs()
@@ -129,6 +160,7 @@ def show(results: dict[str, Any]) -> None:
     print(f"{'core':44} {'µs':>10} {'±':>8}")
     for name, numbers in results.items():
         print(f"{name:44} {numbers['us']:10.3f} {numbers['stdev_us']:8.3f}")
+    print(f"handshakes per second as responder: {1e6 / results[ANSWER]['us']:,.0f}")
 
 
 def main() -> None:
@@ -144,6 +176,9 @@ def main() -> None:
             )
     runner.bench_func("handshake as responder", responding())
     runner.bench_func("handshake as responder, X25519 alone", primitives_of_responding())
+    runner.bench_time_func(ANSWER, answering)
+    runner.bench_time_func("initiation to cookie reply, under load", lambda loops: answering(loops, True))
+    runner.bench_time_func("initiation with a wrong mac1", lambda loops: answering(loops, damage=True))
     for prefixes in (1, 1_000, 100_000):
         runner.bench_func(f"allowed IPs, {prefixes} prefixes", looking_up(prefixes))
 

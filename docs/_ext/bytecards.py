@@ -3,7 +3,7 @@
     ```{bytecard} initiation
     ```
 
-The rule: a card shows bytes that were sent in the scene of scenes.py, cut by
+The rule: a card shows bytes that were sent in a scene of scenes.py, cut by
 `glasstunnel.wireguard.annotate`, and beneath an encrypted field what the receiver found in it.  It is a table
 of docutils, so that every builder can set it; it needs no script, tells fields apart by name and not by
 colour alone, and each card and each of its fields has an address (`#bytecard-initiation`,
@@ -28,15 +28,18 @@ from glasstunnel.ip import icmp, ipv4
 from glasstunnel.ip.address import format_address
 from glasstunnel.noise import CURVE25519, CipherState
 from glasstunnel.wireguard.annotate import Run, annotate
+from glasstunnel.wireguard.cookie import cookie_key, mac1_of
+from glasstunnel.wireguard.crypto import xaead_open
 from glasstunnel.wireguard.handshake import CONSTRUCTION, ResponderHandshake
-from glasstunnel.wireguard.messages import Initiation, MessageType
-from scenes import EPHEMERAL_R, INDEX_R, STATIC_R, Flight, Scene, Scripted, first_ping
+from glasstunnel.wireguard.messages import CookieReply, Initiation, MessageType
+from scenes import EPHEMERAL_R, INDEX_R, STATIC_R, Flight, Scene, Scripted, first_ping, under_load
 
-# The messages of the scene, in the order in which they left.
-CARDS = ("initiation", "response", "ping", "pong", "keepalive")
+# The messages of the first scene, in the order in which they left, and one of the scene under load.
+CARDS = ("initiation", "response", "ping", "pong", "keepalive", "cookie-reply")
 NAMES = {
     MessageType.INITIATION: "发起消息（initiation）",
     MessageType.RESPONSE: "响应消息（response）",
+    MessageType.COOKIE_REPLY: "cookie 应答（cookie reply）",
     MessageType.TRANSPORT_DATA: "传输数据（transport data）",
 }
 # Fields of one kind share a colour.
@@ -69,12 +72,20 @@ class Plaintext:
 
 @cache
 def scene() -> Scene:
-    """The scene of all cards, played once."""
+    """The scene of most cards, played once."""
     return first_ping()
+
+
+@cache
+def loaded() -> Scene:
+    """The scene of the cookie reply, played once."""
+    return under_load()
 
 
 def message(card: str) -> Flight:
     """The message that a card shows."""
+    if card == "cookie-reply":
+        return next(one for one in loaded().flights if one.data[0] == MessageType.COOKIE_REPLY)
     return scene().flights[CARDS.index(card)]
 
 
@@ -99,6 +110,8 @@ def plaintexts(datagram: bytes) -> dict[str, Plaintext]:
             }
         case MessageType.RESPONSE:
             return {"tag": Plaintext(b"", "没有内容，0 字节")}
+        case MessageType.COOKIE_REPLY:
+            return {"cookie": Plaintext(cookie(datagram), "带密钥的 BLAKE2s，算的是发起方的地址和端口")}
         case _:
             receiver, counter = (int.from_bytes(datagram[i:j], "little") for i, j in ((4, 8), (8, 16)))
             cipher = CipherState(CONSTRUCTION.cipher, keys[receiver])
@@ -107,6 +120,18 @@ def plaintexts(datagram: bytes) -> dict[str, Plaintext]:
             if not packet:
                 return {"tag": Plaintext(b"", "没有报文，0 字节：这是保活")}
             return {"packet": Plaintext(packet, tell_packet(packet))}
+
+
+def cookie(datagram: bytes) -> bytes:
+    """What a cookie reply of the scene holds: the initiator opens it with the mac1 that it has sent."""
+    sender = loaded().right.device.public_key
+    assert sender is not None
+    reply = CookieReply.parse(datagram)
+    found = xaead_open(
+        cookie_key(sender), reply.nonce, reply.encrypted_cookie, mac1_of(loaded().flights[0].data)
+    )
+    assert found is not None
+    return found
 
 
 def tell_time(timestamp: bytes) -> str:

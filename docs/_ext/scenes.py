@@ -13,10 +13,12 @@ from glasstunnel.ip.address import parse_address
 from glasstunnel.sim import Datagram, Delay, Layer, Node, Randomness, World
 from glasstunnel.wireguard.events import KeysReady, Path
 from glasstunnel.wireguard.handshake import NO_PSK
+from glasstunnel.wireguard.messages import MessageType
 
 # The secrets of the handshake that the pages take apart: 128 bytes that count up from zero.
 STATIC_I, STATIC_R, EPHEMERAL_I, EPHEMERAL_R = (bytes(range(n, n + 32)) for n in (0x00, 0x20, 0x40, 0x60))
 INDEX_I, INDEX_R = 0x01020304, 0x0A0B0C0D
+COOKIE_SECRET, COOKIE_NONCE = bytes(range(0x80, 0xA0)), bytes(range(0xA0, 0xB8))
 TUNNEL_I, TUNNEL_R = "10.0.0.1", "10.0.0.2"
 ONE_WAY = 0.01  # seconds that a datagram takes
 INITIATOR, RESPONDER = "发起方", "响应方"
@@ -172,4 +174,29 @@ def crossing() -> Scene:
     return scene
 
 
-SCENES = {"first-ping": first_ping, "too-early": too_early, "crossing": crossing}
+def under_load() -> Scene:
+    """The responder is under load: it gives a cookie, and the repeated initiation brings the answer to it."""
+    scene = Scene("under load", INITIATOR, RESPONDER)
+    scene.left.device.set_private_key(STATIC_I)
+    scene.right.device.set_private_key(STATIC_R)
+    first, second = (INDEX_I.to_bytes(4), EPHEMERAL_I), ((INDEX_I + 1).to_bytes(4), EPHEMERAL_I[::-1])
+    scene.left.rng = Scripted(*first, bytes(4), *second, bytes(4))
+    scene.right.rng = Scripted(COOKIE_SECRET, COOKIE_NONCE, INDEX_R.to_bytes(4), EPHEMERAL_R, bytes(4))
+    scene.introduce()
+    world = scene.world
+    world.send(scene.left, ping(1))
+    for _ in range(2):
+        _burden(scene.right)
+        scene.aside(scene.right, "高负载")
+        world.advance(5)
+    world.advance(1)
+    return scene
+
+
+def _burden(node: Node) -> None:
+    """Let so many worthless messages of strangers wait that it is load."""
+    for _ in range(node.device.parameters.under_load):
+        node.device.enqueue(bytes((MessageType.INITIATION, *bytes(147))), Path(("203.0.113.66", 6)))
+
+
+SCENES = {"first-ping": first_ping, "too-early": too_early, "crossing": crossing, "under-load": under_load}

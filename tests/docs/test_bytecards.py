@@ -136,6 +136,17 @@ def test_a_card_knows_what_the_receiver_found_inside() -> None:
     assert "保活" in inside["keepalive"]["tag"].meaning
 
 
+def test_the_card_of_a_cookie_reply_is_the_papers_to_the_byte() -> None:
+    first, repeated = (one.data for one in scenes.under_load().flights if one.data[0] == 1)
+    secret, nonce = bytes(range(128, 160)), bytes(range(160, 184))
+    address, port = bytes([192, 0, 2, 1]), 51820
+    reply = paper.cookie_reply(bytes(range(32, 64)), secret, address, port, first, nonce)
+    assert bytecards.message("cookie-reply").data == reply
+    cookie = bytecards.plaintexts(reply)["cookie"].value
+    assert repeated[132:] == paper.mac(cookie, repeated[:132])
+    assert first == bytecards.message("initiation").data
+
+
 def test_the_response_is_computed_twice_and_is_the_same() -> None:
     _, response, _ = bytecards.responder()
     assert bytecards.message("response").data[:60] == response[:60]

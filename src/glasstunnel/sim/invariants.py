@@ -86,6 +86,7 @@ class Watch(World):
             return
         before, seen, asleep = self._accounts(node), len(node.inbox), self.now < node.wakes_at
         super()._deliver(datagram)
+        self.carry_out(node, node.device.work_off(self.now, self.wall(node), node.rng))  # alone
         received, dropped = (now - then for now, then in zip(self._accounts(node), before, strict=True))
         expected = ((0, 0),) if asleep else ((len(datagram.data), 0), (0, 1))
         if (received, dropped) not in expected:

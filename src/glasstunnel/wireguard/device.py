@@ -1,8 +1,9 @@
 """The device: our identity, the peers, the receiver indices and the path of bursts.
 
-Rule: whatever goes in or out passes through six functions, ``seal`` and ``open`` for bursts of transport
-data, ``enqueue`` or ``receive`` for handshake messages, ``up`` and ``tick`` for time. Whoever calls them does
-what the result says. Section: WP §2 (cryptokey routing), §5.3 (load), §5.4 (messages).
+Rule: whatever goes in or out passes through five functions, ``seal`` and ``open`` for bursts of transport
+data, ``receive`` for handshake messages, which ``enqueue`` lets wait for a tick, ``up`` and ``tick`` for
+time. Whoever calls them does what the result says. Section: WP §2 (cryptokey routing), §5.3 (load), §5.4
+(messages).
 """
 
 from collections import Counter
@@ -185,7 +186,7 @@ class Device:
         ]
 
     def down(self) -> None:
-        """The interface is down: sessions, handshakes and timers end, and whatever waits is dropped.
+        """The interface is down: sessions, handshakes and timers end, and what waits is dropped.
 
         Configuration stays, endpoints with it. Whoever calls this reads no datagrams until :meth:`up`: the
         kernel closes its sockets meanwhile (``wg_stop``).
@@ -211,10 +212,7 @@ class Device:
             wall: nanoseconds since 1970, for the timestamp of initiations.
             rng: randomness, such as ``os.urandom``.
         """
-        events: list[Event] = []
-        for _ in range(min(HANDSHAKES_PER_TICK, len(self.incoming))):
-            events += self.receive(now, wall, rng, *self.incoming.first)
-            self.incoming.done()
+        events = self.work_off(now, wall, rng)
         for peer in self.schedule.due(now):
             events += peer.tick(now, wall, rng)
         return events
@@ -311,6 +309,16 @@ class Device:
         else:
             if not self.incoming.put(bytes(datagram), path):
                 self._ignore(Drop.HANDSHAKES_FULL)
+
+    def work_off(self, now: float, wall: int, rng: Rng) -> list[Event]:
+        """Receive some of the messages that wait, :data:`~glasstunnel.wireguard.incoming.HANDSHAKES_PER_TICK`
+        at the most; :meth:`tick` does it first.
+        """
+        events: list[Event] = []
+        for _ in range(min(HANDSHAKES_PER_TICK, len(self.incoming))):
+            events += self.receive(now, wall, rng, *self.incoming.first)
+            self.incoming.done()
+        return events
 
     def receive(
         self, now: float, wall: int, rng: Rng, datagram: bytes | memoryview, path: Path
