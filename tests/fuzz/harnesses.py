@@ -24,6 +24,7 @@ from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.cookie import MACS_SIZE, add_macs, mac1_key
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.messages import MessageError, MessageType
+from glasstunnel.wireguard.setrequest import UapiError
 from tests.fuzz.digest import device_state, digest
 from tests.ip import captured
 from tests.wireguard.pair import Pair
@@ -303,6 +304,36 @@ def parse_status(data: bytes) -> None:
         assert read.name == "wg0"
 
 
+def set_device(data: bytes) -> None:
+    """A UAPI request is carried out and can be told back, or it is refused and nothing has changed."""
+    pair = Pair("set")
+    device = pair.left.device
+    before = device_state(device)
+    try:
+        uapi.set(device, data.decode(errors="replace"), pair.now)
+    except UapiError as error:
+        one_sentence(error)
+        assert device_state(device) == before
+        return
+    for peer in device.peers.values():
+        assert device.peers[peer.public_key] is peer
+        assert peer.public_key != device.public_key
+        assert all(device.allowed_ips.lookup(address) for address, _ in peer.allowed_ips)
+    assert status.parse("wg0", uapi.get(device, pair.now, _WALL)).peers is not None
+
+
+_PUBLIC = CURVE25519.keypair(bytes(range(32))).public.hex()
+_REQUESTS = (
+    f"private_key={bytes(32).hex()}\nlisten_port=51820\nfwmark=0\nreplace_peers=true",
+    (
+        f"public_key={_PUBLIC}\npreshared_key={bytes(32).hex()}\nendpoint=[2001:db8::1]:51820\n"
+        "persistent_keepalive_interval=25\nreplace_allowed_ips=true\nallowed_ip=10.0.0.0/8\n"
+        "allowed_ip=-10.0.0.2/32\nallowed_ip=::/0\nprotocol_version=1"
+    ),
+    f"public_key={_PUBLIC}\nupdate_only=true\nendpoint=192.0.2.1:1\nremove=true",
+)
+
+
 def status_corpus() -> list[bytes]:
     """The answers of the two devices of a session."""
     pair = Pair("status")
@@ -443,6 +474,7 @@ HARNESSES = (
     Harness("noise", read_noise, noise_corpus),
     Harness("config", parse_config, lambda: [_CONFIG.encode()]),
     Harness("values", read_values, lambda: [value.encode() for value in _VALUES]),
+    Harness("set", set_device, lambda: [request.encode() for request in _REQUESTS]),
     Harness("status", parse_status, status_corpus),
     Harness("control", frame_requests, lambda: [bytes([n]) + s for s in _STREAMS for n in (0, 5, 255)]),
     Harness("ip", parse_ip, ip_corpus),
