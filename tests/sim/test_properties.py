@@ -150,8 +150,8 @@ class Tunnel(RuleBasedStateMachine):
     def go_down_and_up(self, name: str) -> None:
         self.world.stop(self.nodes[name])
         self.world.advance(0.5)
-        self.world.start(self.nodes[name])
         self.world.initiated.clear()
+        self.world.start(self.nodes[name])
 
     @rule(name=SIDES, days=st.integers(1, 3))
     def set_the_clock_ahead(self, name: str, days: int) -> None:

@@ -1,8 +1,8 @@
 """A seed becomes a life: a hub, some spokes, hours of traffic, and everything that goes wrong on the way.
 
-Rule: the seed decides everything, so a seed is a bug report. What may happen is the table :data:`ACTS`; what
-must hold is checked at every step (:mod:`~glasstunnel.sim.invariants`), and after the last fault packets pass
-again within :data:`CONVERGENCE` seconds.
+Rule: the seed decides everything, so a seed is a bug report. What may happen is one table; what must hold is
+checked at every step (:mod:`~glasstunnel.sim.invariants`); and after the last fault packets pass again within
+the time that the timers of the paper allow. Section: WP §6.
 """
 
 from dataclasses import dataclass
@@ -277,8 +277,8 @@ class Scenario:
         self._tell(f"the interface of {node.name} is down for {length:.0f} s")
         self.world.stop(node)
         self._pass(length)
-        self.world.start(node)
         self.world.initiated.clear()
+        self.world.start(node)
 
     def _besiege(self) -> None:
         """Strangers send so many initiations, with a wrong mac1, that cookies are asked for."""
