@@ -77,7 +77,9 @@ MINUTES ?= 10
 soak: venv  ## days of virtual time through bad networks, seed after seed (MINUTES=10 of real time)
 	@$(BIN)/python -m tests.sim.soak --minutes $(MINUTES)
 
-fuzz: venv  ## every parser against a coverage-guided fuzzer (MINUTES=10 altogether; needs atheris)
+fuzz: venv  ## every parser against a coverage-guided fuzzer (MINUTES=10 altogether)
+	@$(BIN)/python -c "import atheris" 2>/dev/null || \
+	$(BIN)/pip install --quiet --only-binary :all: --require-hashes -r tests/fuzz/atheris.lock
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 clean:  ## remove what was built (the environment stays)

@@ -37,6 +37,7 @@ def locks() -> dict[str, tuple[Sequence[str], str]]:
     known: dict[str, tuple[Sequence[str], str]] = {
         "requirements.lock": (MAIN, ""),
         "bench/peers.lock": (("--python-version", "3.11", "bench/peers.in"), ""),
+        "tests/fuzz/atheris.lock": (("--python-version", "3.11", "--group", "fuzz"), ""),
     }
     for version, oldest in versions.PYTHONS.items():
         name = str(versions.lock(version).relative_to(ROOT))

@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "_build" / "fuzz"
 MISSING = (
-    "make fuzz needs atheris, which has wheels for Python 3.11 to 3.13 on Linux:"
-    "  .venv/bin/pip install --require-hashes -r tests/fuzz/atheris.lock"
+    "atheris is not installed: run make fuzz, which installs it where there is a wheel for this Python, "
+    "or pip install --require-hashes -r tests/fuzz/atheris.lock."
 )
 LONGEST_INPUT = 4096  # bytes
 

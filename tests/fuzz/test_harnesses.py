@@ -41,22 +41,22 @@ def test_the_corpus_is_whole(harness: Harness) -> None:
 
 
 def test_every_byte_of_every_message_is_vouched_for() -> None:
-    """Each single byte changed, in each message that the device still waits for: nothing happens."""
+    """Each single byte changed, in each message that the device still waits for: nothing happens.
+
+    The harness knows one exception, the sender index of a handshake message.
+    """
     it = victim()
-    receive = next(harness.run for harness in HARNESSES if harness.name == "receive")
-    opening = next(harness.run for harness in HARNESSES if harness.name == "open")
-    for message in sorted(it.genuine):
+    run = {harness.name: harness.run for harness in HARNESSES}
+    for message in (message for message in it.messages if authenticated(message) in it.genuine):
         for place in range(len(message)):
             other = message[:place] + bytes([message[place] ^ 0x40]) + message[place + 1 :]
-            whole = other + bytes(16) if message[0] in (1, 2) else other
-            if whole[0] == 4:
-                opening(b"\xff" + whole)
-            receive(whole)
+            run["open"](b"\xff" + other)
+            run["receive"](other)
 
 
 def test_the_victim_waits_for_a_response_and_for_data() -> None:
     it = Victim()
-    assert sorted(message[0] for message in it.genuine) == [2, 4]
+    assert sorted(part[0] for part in it.genuine) == [2, 4]
     for message in it.messages:
         if authenticated(message) in it.genuine and message[0] == 2:
             before = device_state(it.device)

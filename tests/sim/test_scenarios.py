@@ -40,9 +40,17 @@ def test_the_fifty_lives_hold_everything_that_may_happen() -> None:
         stories += scenario.story
     for word in ("streams", "silence", "weather", "cut", "moves", "NAT", "sleeps", "wall clock", "restarts"):
         assert any(word in line for line in stories), word
-    for word in ("pre-shared", "private key", "removes the hub", "the hub removes", "persistent"):
+    for word in (
+        "pre-shared",
+        "private key",
+        "removes the hub",
+        "the hub removes",
+        "persistent",
+        "is down",
+        "load",
+    ):
         assert any(word in line for line in stories), word
-    assert len(ACTS) == 15
+    assert len(ACTS) == 17
 
 
 def test_a_seed_is_a_life_to_the_byte() -> None:
