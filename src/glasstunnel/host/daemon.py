@@ -43,12 +43,16 @@ def spawn(serve: Serve, *, keep_output: bool = False) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     reader, writer = os.pipe()
+    # An interruption within fork() would be lost, and one right after it would leave the daemon behind.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     process = os.fork()
     if not process:
         os.close(reader)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _child(serve, writer, keep_output)
     os.close(writer)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with os.fdopen(reader, "rb") as pipe:
             said = pipe.read()
     except BaseException:  # interrupted while we wait: then the daemon is not wanted either
