@@ -120,8 +120,9 @@ class Tunnel:
         elif fwmark is not None:
             self._udp.set_fwmark(fwmark)
         self.device.fwmark = mark
-        for peer in self.device.peers.values():
-            peer.forget_source()  # as the kernel does: other rules may lead elsewhere
+        if port is not None or fwmark is not None:
+            for peer in self.device.peers.values():
+                peer.forget_source()  # as the kernel does: other rules may lead elsewhere
 
     def perform(self, events: Iterable[Event]) -> None:
         """Do what the core says, from outside of the data path, and what is due."""
