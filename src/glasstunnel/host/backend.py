@@ -49,7 +49,8 @@ class Datagrams(Protocol):
         """Fill the burst with datagrams, at most ``limit``; return where they came from, or None if there are
         none.
 
-        They are transport data for one receiver index with the same ECN bits, or one message of another kind.
+        They are transport data for one receiver index on one path with the same ECN bits, or one message of
+        another kind.
         """
 
 
@@ -72,8 +73,8 @@ class DataPath(Protocol):
     def errors(self) -> Counter[str]:
         """Packets and datagrams lost at the kernel's edge, by reason."""
 
-    def send(self, path: Path, tos: int) -> None:
-        """Send the datagrams of the burst along ``path``."""
+    def send(self, path: Path, tos: int) -> Path:
+        """Send the datagrams of the burst along ``path``; return the path that they took, as ``Udp.send``."""
 
     def renew(self) -> None:
         """The sockets have been replaced by others: from now on use those."""

@@ -10,6 +10,8 @@ tunnels in several.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +29,26 @@ _RUNTIME = "/run"  # where control sockets and locks are: private too, or nothin
 
 def _current() -> int:
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def inside(fd: int) -> Iterator[None]:
+    """Within the block the calling thread is in the network namespace of this file descriptor.
+
+    Raises :exc:`OSError` without the rights for it.
+    """
+    outside = _current()
+    try:
+        if os.fstat(fd).st_ino == os.fstat(outside).st_ino:
+            yield  # we are there, and need no rights for it
+            return
+        libc.setns(fd, _CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            libc.setns(outside, _CLONE_NEWNET)
+    finally:
+        os.close(outside)
 
 
 class Namespace:

@@ -1,10 +1,10 @@
 """The plain data path: one system call per packet, on every kernel, readable from top to bottom.
 
 Rule: packets that share a fate share a burst. A reader hands out runs: consecutive packets to one inner
-destination (so they have one peer), consecutive transport data to one receiver index from one address (so
-they have one keypair). The first packet beyond a run has been read already when that is noticed; it is
-carried over and opens the next run. Section: design.md "bursts, not packets"; WP §5.4.6 for the header that
-is grouped by.
+destination (so they have one peer), consecutive transport data to one receiver index from one address to one
+of ours (so they have one keypair and one path). The first packet beyond a run has been read already when that
+is noticed; it is carried over and opens the next run. Section: design.md "bursts, not packets"; WP §5.4.6 for
+the header that is grouped by.
 """
 
 import os
@@ -105,24 +105,23 @@ class PlainUdp:
         self._burst = burst
         self._rows = [[row] for row in burst.wire]
         self._carried = 0
-        self._carried_from: tuple[Address, int] = (("", 0), 0)
-        self._path = Path(("", 0))
-        self._address: Address = ("", 0)  # of self._path, which is made anew only when this changes
+        self._carried_from: tuple[Address, bytes, int] = (("", 0), b"", 0)
 
     def read(self, limit: int) -> Path | None:
         """Fill the burst with the next run, reading at most ``limit`` datagrams.
 
-        A run is transport data for one receiver index with the same ECN bits, or one message of any other
-        kind. Returns the path it came on; None if there was nothing. With a limit of 1 nothing is carried
-        over.
+        A run is transport data for one receiver index on one path with the same ECN bits, or one message of
+        any other kind. Returns the path it came on; None if there was nothing. With a limit of 1 nothing is
+        carried over.
         """
         burst, rows, size, carried = self._burst, self._rows, self._burst.size, self._carried
         buf, pitch, receive, head_of = burst.buf, burst.pitch, self._receive, _HEAD.unpack_from
         n, run, run_ecn = 0, 0, 0
         sender: Address = ("", 0)
+        ours = b""
         for _ in range(limit):
             if carried:
-                length, (address, ecn) = size[carried], self._carried_from
+                length, (address, local, ecn) = size[carried], self._carried_from
                 burst.wire[0][:length] = burst.wire[carried][:length]
                 carried = self._carried = 0
             else:
@@ -136,24 +135,21 @@ class PlainUdp:
                 if flags & _MSG_TRUNC or length < _HEAD.size:
                     self.errors["too long" if flags & _MSG_TRUNC else "too short"] += 1
                     continue
-                ecn = ancillary[0][2][_LOW_BYTE] & 3 if ancillary else 0
+                (_, _, local), (_, _, tos) = ancillary
+                ecn = tos[_LOW_BYTE] & 3
             (head,) = head_of(buf, n * pitch)
             size[n] = length
             if not n:
-                run, run_ecn, sender = head, ecn, address
+                run, run_ecn, sender, ours = head, ecn, address, local
                 if head & _TYPE_MASK != _TRANSPORT_DATA:
                     n = 1
                     break
-            elif head != run or address != sender or ecn != run_ecn:
-                self._carried, self._carried_from = n, (address, ecn)
+            elif head != run or address != sender or local != ours or ecn != run_ecn:
+                self._carried, self._carried_from = n, (address, local, ecn)
                 break
             n += 1
         burst.n, self.ecn = n, run_ecn
-        if not n:
-            return None
-        if sender != self._address:
-            self._address, self._path = sender, self._socket.path(sender)
-        return self._path
+        return self._socket.path(sender, ours) if n else None
 
 
 class PlainPath:
@@ -178,21 +174,6 @@ class PlainPath:
         edges: list[PlainTun | PlainUdp] = [self.packets, *self.datagrams]
         return sum((edge.errors for edge in edges), self._udp.errors + self._former)
 
-    def send(self, path: Path, tos: int) -> None:
+    def send(self, path: Path, tos: int) -> Path:
         """Send the datagrams of the burst with this traffic class; what cannot go is counted and lost."""
-        burst, udp = self.burst, self._udp
-        try:
-            one = udp.towards(path)
-            address, control = one.address(path), one.control(tos) if tos else None
-        except OSError as error:
-            udp.count(error, burst.n)
-            return
-        sendto, sendmsg = one.socket.sendto, one.socket.sendmsg
-        for datagram in burst.datagrams():
-            try:
-                if control:
-                    sendmsg((datagram,), control, 0, address)
-                else:
-                    sendto(datagram, address)
-            except OSError as error:
-                udp.count(error)
+        return self._udp.send(self.burst.datagrams(), path, tos)

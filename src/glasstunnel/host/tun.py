@@ -11,11 +11,15 @@ import fcntl
 import os
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from glasstunnel.host.errors import HostError, needs_root, reason
+from glasstunnel.host.namespace import inside
 
 _DEVICE = "/dev/net/tun"
 _TUNSETIFF = 0x400454CA
+_TUNGETDEVNETNS = 0x54E3
 _IFF_TUN = 0x0001
 _IFF_NO_PI = 0x1000
 _IFF_TUN_EXCL = 0x8000  # fail with EBUSY rather than attach to an interface that is already there
@@ -62,6 +66,19 @@ class Tun:
     def fileno(self) -> int:
         """The file descriptor."""
         return self.fd
+
+    @contextmanager
+    def namespace(self) -> Iterator[None]:
+        """Within the block the calling thread is in the network namespace where the interface is now.
+
+        It stays where it is if the interface has gone, or without the rights for the other.
+        """
+        with ExitStack() as stack:
+            with suppress(OSError):
+                there = fcntl.ioctl(self.fd, _TUNGETDEVNETNS)
+                stack.callback(os.close, there)
+                stack.enter_context(inside(there))
+            yield
 
     def close(self) -> None:
         """Close the file descriptor; with it the interface disappears. Harmless when closed already."""

@@ -17,6 +17,7 @@ from glasstunnel.host.backend import Datagrams, DataPath, choose
 from glasstunnel.host.clock import Timer, now
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
+from glasstunnel.host.routes import Routes
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
@@ -34,7 +35,7 @@ class Tunnel:
     """Serves ``device`` from ``loop``, between ``tun`` and ``udp``, which it owns from now on.
 
     Args:
-        mtu: of the interface, in bytes; packets are not padded past it.
+        mtu: of the interface, in bytes; packets are not padded past it, nor past that of their route.
         observer: is told of all that passes.
         on_deleted: called if somebody deletes the interface; by default the loop stops.
         backend: makes the data path.
@@ -58,10 +59,13 @@ class Tunnel:
         """Told of all that passes; may be changed at any time, None for nobody."""
         self._on_deleted = on_deleted or loop.stop
         self._path = backend(tun, udp)
+        self._routes = Routes(place=tun.namespace)
         self._timer = Timer(loop, self._settle)
         device.listen_port = udp.port
         loop.watch(tun.fd, self._tun_readable)
         self._watch_datagrams()
+        for routes in (self._routes, udp.routes):
+            loop.watch(routes.fd, routes.changed)
 
     def start(self) -> None:
         """The interface is up: speak to the peers that have a persistent keepalive."""
@@ -87,6 +91,8 @@ class Tunnel:
         self.device.listen_port = self.udp.port
         if fwmark is not None:
             self.device.fwmark = fwmark
+        for peer in self.device.peers.values():
+            peer.forget_source()  # as the kernel does: other rules may lead elsewhere
 
     def perform(self, events: Iterable[Event]) -> None:
         """Do what the core says, from outside of the data path, and what is due."""
@@ -100,7 +106,10 @@ class Tunnel:
         self._loop.unwatch(self.tun.fd)
         for port in self._path.datagrams:
             self._loop.unwatch(port.fd)
+        for routes in (self._routes, self.udp.routes):
+            self._loop.unwatch(routes.fd)
         self._timer.close()
+        self._routes.close()
         self.udp.close()
         self.tun.close()
 
@@ -127,11 +136,13 @@ class Tunnel:
                 break
             if observer:
                 _tell(observer.packet_out, path.burst.packets())
-            result = device.seal(now(), path.burst, destination, self.mtu, port.ecn)
+            mtu = self._routes.mtu(destination, self.mtu)
+            result = device.seal(now(), path.burst, destination, mtu, port.ecn)
             if isinstance(result, Sealed):
                 if observer:
                     _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
-                path.send(result.path, result.tos)
+                if path.send(result.path, result.tos) != result.path:
+                    result.peer.forget_source()
             elif isinstance(result, Refused):
                 port.write(result.rows)
         self._settle()
@@ -172,7 +183,8 @@ class Tunnel:
             if isinstance(event, Send):
                 if self.observer:
                     self.observer.datagram_out(now(), event.data, event.path, event.tos)
-                self.udp.send(event.data, event.path, event.tos)
+                if self.udp.send((event.data,), event.path, event.tos) != event.path:
+                    event.peer.forget_source()
             elif isinstance(event, KeysReady):
                 role = "initiator" if event.initiator else "responder"
                 _log.debug("%s: a session with %s stands (%s)", self.tun.name, _short(event.peer), role)

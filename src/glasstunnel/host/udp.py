@@ -1,9 +1,11 @@
 """The UDP sockets of a tunnel: one for IPv4, one for IPv6, on one port.
 
 Rule: an address is what the core's :class:`~glasstunnel.wireguard.events.Path` says it is; what the socket
-API wants instead (four-tuples with a scope number) stays inside this module. A datagram that cannot be sent
-is lost, as datagrams are, and counted: no error of the network ends a tunnel. Section: WP §2.1 (endpoints),
-RFC 6040 (ECN of the outer header), ip(7), ipv6(7), udp(7).
+API wants instead (four-tuples with a scope number, control messages) stays inside this module. A datagram
+leaves from the address that the peer spoke to, for as long as the kernel would let it: when that address has
+gone, the datagram is sent once more without it. A datagram that cannot be sent is lost, as datagrams are, and
+counted: no error of the network ends a tunnel. Section: WP §2.1 (endpoints); kernel socket.c:22 ``send4``,
+:100 ``send6``; RFC 6040 (ECN of the outer header), ip(7), ipv6(7), udp(7).
 """
 
 import errno
@@ -11,43 +13,64 @@ import os
 import socket
 import struct
 from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 from glasstunnel.host.errors import HostError, errno_name, needs_root, reason
+from glasstunnel.host.routes import Routes
 from glasstunnel.wireguard.events import Path
 
 _BUFFER = 8 << 20  # bytes; bursts of a fast sender wait here, not in the network
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE, _SO_MARK = 32, 33, 36
-_IP_RECVTOS = 13
+_IP_PKTINFO, _IP_MTU_DISCOVER, _IP_RECVTOS = 8, 10, 13
+_IP_PMTUDISC_DONT = 0
 _LEVEL = {socket.AF_INET: socket.IPPROTO_IP, socket.AF_INET6: socket.IPPROTO_IPV6}
 _SEND_TOS = {socket.AF_INET: socket.IP_TOS, socket.AF_INET6: socket.IPV6_TCLASS}
-_RECEIVE_TOS = {socket.AF_INET: _IP_RECVTOS, socket.AF_INET6: socket.IPV6_RECVTCLASS}
+_SEND_SOURCE = {socket.AF_INET: _IP_PKTINFO, socket.AF_INET6: socket.IPV6_PKTINFO}
+_RECEIVE = {  # in this order the kernel puts the control messages
+    socket.AF_INET: (_IP_PKTINFO, _IP_RECVTOS),
+    socket.AF_INET6: (socket.IPV6_RECVPKTINFO, socket.IPV6_RECVTCLASS),
+}
 _TRIES = 100  # for a random port that is free in both families
-_CACHED_PATHS = 4096
-ANCILLARY = socket.CMSG_SPACE(4)
-"""Room for the control message that carries the traffic class."""
+_CACHED = 4096  # of each kind
+_IN_PKTINFO = struct.Struct("=i4s4s")  # interface, our address, destination of the header: ip(7)
+_IN6_PKTINFO = struct.Struct("=16si")  # our address, interface: RFC 3542 section 6.1
+ANCILLARY = socket.CMSG_SPACE(_IN6_PKTINFO.size) + socket.CMSG_SPACE(4)
+"""Room for the control messages that carry our address and the traffic class."""
+
+_GONE = {errno.EINVAL, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENODEV}
+"""What the kernel says of a source address or an interface that is no more: IPv6 EINVAL, IPv4 EINVAL in old
+kernels and ENETUNREACH in new ones.
+"""
 
 _INT = struct.Struct("=i")
 _UINT = struct.Struct("=I")
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 """A far end as the socket API has it: the second form is IPv6 with flow label and scope number."""
+Buffer = bytes | memoryview
+Transmit = Callable[[Buffer], int]
+"""Sends one datagram to where it always sends; raises :exc:`OSError`."""
 
 
 class UdpSocket:
-    """One socket, non-blocking, which tells the traffic class of what it receives.
+    """One socket, non-blocking, which tells our address and the traffic class of what it receives.
 
     Raises :exc:`OSError`, as the calls of :mod:`socket` do.
     """
 
-    def __init__(self, family: socket.AddressFamily, port: int, fwmark: int) -> None:
+    def __init__(self, family: socket.AddressFamily, port: int, fwmark: int, routes: Routes) -> None:
         self.family = family
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._level, self._tos = _LEVEL[family], _SEND_TOS[family]
+        self._level, self._routes, self._fwmark = _LEVEL[family], routes, fwmark
         try:
             self.socket.setblocking(False)
             if family == socket.AF_INET6:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            self.socket.setsockopt(self._level, _RECEIVE_TOS[family], 1)
+            else:  # a router may cut what it cannot pass on, as with the kernel's WireGuard
+                self.socket.setsockopt(self._level, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
+            for option in _RECEIVE[family]:
+                self.socket.setsockopt(self._level, option, 1)
             if fwmark:
                 self.set_fwmark(fwmark)
             self._enlarge(_SO_SNDBUFFORCE, socket.SO_SNDBUF)
@@ -58,46 +81,91 @@ class UdpSocket:
             raise
         self.fd = self.socket.fileno()
         self.port: int = self.socket.getsockname()[1]
-        self._addresses: dict[tuple[str, int], Address] = {}
-        self._classes: dict[int, list[tuple[int, int, bytes]]] = {}
+        self._ways: dict[tuple[Path, int], tuple[Transmit, Path]] = {}
+        self._paths: dict[tuple[Address, bytes], Path] = {}
+        self._scopes: dict[str, int] = {}
 
     def set_fwmark(self, mark: int) -> None:
         """Mark what this socket sends, for the rules of policy routing; 0: no mark."""
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_MARK, _UINT.pack(mark))  # setsockopt takes no such int
+        self._fwmark = mark
 
-    def address(self, path: Path) -> Address:
-        """The far end of ``path`` for ``sendto``. Raises :exc:`OSError` if its scope names no interface."""
-        return self._addresses.get(path.remote) or self._resolve(path.remote)
+    def way(self, path: Path, tos: int) -> tuple[Transmit, Path]:
+        """What sends along ``path`` with this traffic class byte, and the path itself.
 
-    def control(self, tos: int) -> list[tuple[int, int, bytes]]:
-        """The control message that gives a datagram this traffic class byte."""
-        if tos not in self._classes:
-            self._classes[tos] = [(self._level, self._tos, _INT.pack(tos))]
-        return self._classes[tos]
+        The path is without its source if that leads elsewhere by now. Raises :exc:`OSError` if the scope of
+        the far end names no interface.
+        """
+        return self._ways.get((path, tos)) or self._find_way(path, tos)
 
-    def send(self, data: bytes | memoryview, path: Path, tos: int) -> None:
-        """Send one datagram with this traffic class byte. Raises :exc:`OSError`, when it is lost."""
+    def path(self, address: Address, local: bytes) -> Path:
+        """The path of a datagram that came from ``address``, with the control message that tells ours."""
+        return self._paths.get((address, local)) or self._read_path(address, local)
+
+    def forget(self) -> None:
+        """Find ways and paths anew: addresses, routes or interfaces have changed."""
+        self._ways.clear()
+        self._paths.clear()
+
+    def _find_way(self, path: Path, tos: int) -> tuple[Transmit, Path]:
+        host, _, scope = path.remote[0].partition("%")
+        address: Address = path.remote if not scope else (host, path.remote[1], 0, self._scope_number(scope))
+        used = path if self._still_leads(path) else Path(path.remote)
+        control = []
+        if used.local:
+            control.append((self._level, _SEND_SOURCE[self.family], self._source(used.local)))
         if tos:
-            self.socket.sendmsg((data,), self.control(tos), 0, self.address(path))
+            control.append((self._level, _SEND_TOS[self.family], _INT.pack(tos)))
+        sendto, sendmsg = self.socket.sendto, self.socket.sendmsg
+        if control:
+            transmit: Transmit = lambda datagram: sendmsg((datagram,), control, 0, address)  # noqa: E731
         else:
-            self.socket.sendto(data, self.address(path))
+            transmit = lambda datagram: sendto(datagram, address)  # noqa: E731
+        return _remember(self._ways, (path, tos), (transmit, used))
 
-    def forget_addresses(self) -> None:
-        """Look up the interfaces of link-local addresses anew: one may have come back as another."""
-        self._addresses.clear()
+    def _still_leads(self, path: Path) -> bool:
+        """Whether packets with this source leave through the interface on which the peer's came.
 
-    def path(self, address: Address) -> Path:
-        """The path of a datagram that came from ``address``, as ``recvmsg_into`` gives it."""
+        The kernel asks this of IPv4 only, and so do we.
+        """
+        if not path.local or self.family == socket.AF_INET6:
+            return True
+        route = self._routes.towards(
+            socket.inet_aton(path.remote[0]),
+            socket.inet_aton(path.local),
+            self._fwmark,
+            (self.port, path.remote[1]),
+        )
+        return route is not None and route.interface == path.ifindex
+
+    def _source(self, local: str) -> bytes:
+        packed = socket.inet_pton(self.family, local)
+        # No interface: that would force the packet out there, whatever the routes say.
+        return _IN6_PKTINFO.pack(packed, 0) if len(packed) == 16 else _IN_PKTINFO.pack(0, packed, bytes(4))
+
+    def _read_path(self, address: Address, local: bytes) -> Path:
         host, port, *_, scope = (*address, 0) if len(address) == 2 else address
-        return Path((f"{host}%{_scope_name(scope)}" if scope else host, port))
+        if self.family == socket.AF_INET:
+            ifindex, ours, _ = _IN_PKTINFO.unpack(local)
+        else:
+            ifindex, (ours, _) = 0, _IN6_PKTINFO.unpack(local)
+        remote = f"{host}%{self._scope_name(scope)}" if scope else host, port
+        path = Path(remote, socket.inet_ntop(self.family, ours), ifindex)
+        return _remember(self._paths, (address, local), path)
 
-    def _resolve(self, remote: tuple[str, int]) -> Address:
-        if len(self._addresses) >= _CACHED_PATHS:
-            self._addresses.clear()
-        host, _, scope = remote[0].partition("%")
-        address: Address = (host, remote[1], 0, _scope_number(scope)) if scope else remote
-        self._addresses[remote] = address
-        return address
+    def _scope_number(self, name: str) -> int:
+        """The interface that ``name`` named first, whatever it is called now; the present one if that has
+        gone.
+        """
+        known = self._scopes.get(name)
+        if known is None or not _name_of(known):
+            self._scopes[name] = known = _index_of(name)
+        return known
+
+    def _scope_name(self, index: int) -> str:
+        name = _name_of(index) or str(index)  # the interface may have gone since the datagram came in
+        self._scopes[name] = index
+        return name
 
     def _enlarge(self, force: int, ordinary: int) -> None:
         try:
@@ -119,8 +187,14 @@ class Udp:
     def __init__(self, port: int = 0, fwmark: int = 0) -> None:
         self.errors: Counter[str] = Counter()
         """Datagrams lost in sending, by the system's name of the reason."""
+        self.routes: Final = Routes(self.forget)
+        """The routes outside the tunnel; whoever serves this calls its ``changed``."""
         self.sockets: list[UdpSocket] = []
-        self.rebind(port, fwmark)
+        try:
+            self.rebind(port, fwmark)
+        except HostError:
+            self.routes.close()
+            raise
 
     def rebind(self, port: int, fwmark: int) -> None:
         """Open other sockets in place of these, as at the beginning.
@@ -130,12 +204,12 @@ class Udp:
         """
         for attempt in range(1, _TRIES + 1):
             try:
-                opened = _open(port, fwmark)
+                opened = _open(port, fwmark, self.routes)
                 break
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or port or attempt == _TRIES:
                     raise HostError(_why_not(port, fwmark, error)) from error
-        self.close()
+        self._close_sockets()
         self.sockets = opened
         self._by_family = {one.family: one for one in opened}
 
@@ -144,28 +218,31 @@ class Udp:
         """The local port, of both sockets."""
         return self.sockets[0].port
 
-    def send(self, data: bytes | memoryview, path: Path, tos: int = 0) -> bool:
-        """Send one datagram; whether the system took it. If not, :attr:`errors` counts it."""
-        try:
-            self.towards(path).send(data, path, tos)
-        except OSError as error:
-            self.count(error)
-            return False
-        return True
+    def send(self, datagrams: Iterable[Buffer], path: Path, tos: int = 0) -> Path:
+        """Send these along ``path``, all with this traffic class byte; :attr:`errors` counts what cannot go.
 
-    def towards(self, path: Path) -> UdpSocket:
-        """The socket that reaches ``path``. Raises :exc:`OSError` if the system lacks its family."""
-        family = socket.AF_INET6 if ":" in path.remote[0] else socket.AF_INET
-        if family not in self._by_family:
-            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
-        return self._by_family[family]
+        Returns the path that they took: ``path`` itself, or ``path`` without its source if that has gone.
+        """
+        transmit: Transmit | None = None
+        for datagram in datagrams:
+            for may_try_again in (True, False):
+                try:
+                    if transmit is None:
+                        transmit, path = self._towards(path).way(path, tos)
+                    transmit(datagram)
+                except OSError as error:
+                    if may_try_again and error.errno in _GONE and (path.local or "%" in path.remote[0]):
+                        transmit, path = None, Path(path.remote)
+                        self.forget()
+                        continue
+                    self.errors[errno_name(error)] += 1
+                break
+        return path
 
-    def count(self, error: OSError, datagrams: int = 1) -> None:
-        """Note so many lost datagrams in :attr:`errors`."""
-        self.errors[errno_name(error)] += datagrams
-        if error.errno in (errno.ENETUNREACH, errno.ENODEV, errno.EINVAL):
-            for one in self.sockets:
-                one.forget_addresses()
+    def forget(self) -> None:
+        """Find every way anew."""
+        for one in self.sockets:
+            one.forget()
 
     def set_fwmark(self, mark: int) -> None:
         """Mark what both sockets send.
@@ -177,20 +254,32 @@ class Udp:
                 one.set_fwmark(mark)
         except OSError as error:
             raise HostError(_why_not(self.port, mark, error)) from error
+        self.routes.forget()
 
     def close(self) -> None:
-        """Close both sockets. Harmless when closed already."""
+        """Close everything. Harmless when closed already."""
+        self._close_sockets()
+        self.routes.close()
+
+    def _close_sockets(self) -> None:
         while self.sockets:
             self.sockets.pop().socket.close()
 
+    def _towards(self, path: Path) -> UdpSocket:
+        """The socket that reaches ``path``. Raises :exc:`OSError` if the system lacks its family."""
+        family = socket.AF_INET6 if ":" in path.remote[0] else socket.AF_INET
+        if family not in self._by_family:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return self._by_family[family]
 
-def _open(port: int, fwmark: int) -> list[UdpSocket]:
+
+def _open(port: int, fwmark: int, routes: Routes) -> list[UdpSocket]:
     """A socket for each family that the system has, on one port. Raises :exc:`OSError`."""
     opened: list[UdpSocket] = []
     missing: OSError | None = None
     for family in (socket.AF_INET6, socket.AF_INET):
         try:
-            opened.append(UdpSocket(family, port, fwmark))
+            opened.append(UdpSocket(family, port, fwmark, routes))
             port = opened[0].port
         except OSError as error:
             missing = error
@@ -205,18 +294,32 @@ def _open(port: int, fwmark: int) -> list[UdpSocket]:
     raise missing
 
 
-def _scope_number(name: str) -> int:
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def _remember(cache: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
+    """Whoever can make us answer many addresses must not fill our memory."""
+    if len(cache) >= _CACHED:
+        cache.clear()
+    cache[key] = value
+    return value
+
+
+def _index_of(name: str) -> int:
+    if name.isdecimal():
+        return int(name)
     try:
         return socket.if_nametoindex(name)
     except OSError:  # which has no errno
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
 
 
-def _scope_name(index: int) -> str:
+def _name_of(index: int) -> str:
     try:
         return socket.if_indextoname(index)
-    except OSError:  # the interface has gone since the datagram came in
-        return str(index)
+    except OSError:
+        return ""
 
 
 def _why_not(port: int, fwmark: int, error: OSError) -> str:

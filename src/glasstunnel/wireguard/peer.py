@@ -332,7 +332,7 @@ class Peer:
             self._initiation = None
 
     def forget_source(self) -> None:
-        """Let the system choose our address anew, in case the old one is why nobody answers."""
+        """Let the system choose our address anew: the old one has gone, or may be why nobody answers."""
         if self.endpoint:
             self.endpoint = Path(self.endpoint.remote)
 
