@@ -343,3 +343,57 @@ def test_what_cannot_be_sent_is_counted_and_ends_nothing(rig: Rig) -> None:
     path.send(Path(("127.0.0.1", 0)), 0)  # port 0 is refused
     path.send(Path(("fe80::1%no-such-if", 5)), 0)
     assert path.errors == {"EINVAL": 2, "ENODEV": 2}
+
+
+# From which address
+
+
+def test_datagrams_to_another_address_of_ours_begin_another_run(rig: Rig) -> None:
+    """A run has one path, and what was sent to 127.0.0.2 is answered from there."""
+    _, udp, path = rig
+    port = path.datagrams[1]
+    with Sender(udp) as sender:
+        for host in ("127.0.0.1", "127.0.0.2", "127.0.0.2", "127.0.0.1"):
+            sender.socket.sendto(data(7, host.encode()), (host, udp.port))
+        runs = []
+        while (found := port.read(ROWS)) is not None:
+            runs.append((found.local, [bytes(datagram[16:]) for datagram in path.burst.datagrams()]))
+    assert runs == [
+        ("127.0.0.1", [b"127.0.0.1"]),
+        ("127.0.0.2", [b"127.0.0.2"] * 2),
+        ("127.0.0.1", [b"127.0.0.1"]),
+    ]
+
+
+def test_a_burst_leaves_from_the_address_of_its_path(rig: Rig) -> None:
+    _, udp, path = rig
+    lo = socket.if_nametoindex("lo")
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as other:
+        other.bind(("127.0.0.1", 0))
+        for source in ("127.0.0.9", "127.0.0.8"):
+            path.burst.n = 0
+            path.burst.add_datagram(b"one")
+            path.burst.add_datagram(b"two")
+            way = Path(other.getsockname(), source, lo)
+            assert path.send(way, 0x88) == way
+            assert [other.recvfrom(10) for _ in "12"] == [
+                (b"one", (source, udp.port)),
+                (b"two", (source, udp.port)),
+            ]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("tos", [0, 0x88])
+def test_a_burst_whose_source_has_gone_loses_nothing(rig: Rig, host: str, tos: int) -> None:
+    """Neither its first row nor the others, whether the kernel says EINVAL or ENETUNREACH."""
+    _, _, path = rig
+    family, gone = (socket.AF_INET6, "2001:db8::77") if ":" in host else (socket.AF_INET, "192.0.2.77")
+    with closing(socket.socket(family, socket.SOCK_DGRAM)) as other:
+        other.bind((host, 0))
+        remote = other.getsockname()[:2]
+        path.burst.n = 0
+        for message in (b"one", b"two", b"three"):
+            path.burst.add_datagram(message)
+        assert path.send(Path(remote, gone, socket.if_nametoindex("lo")), tos) == Path(remote)
+        assert [other.recv(10) for _ in "123"] == [b"one", b"two", b"three"]
+    assert not path.errors

@@ -200,3 +200,121 @@ def test_link_local_addresses_keep_their_interface(namespace: Namespace) -> None
                 ("fe80::bb%cable", theirs.port), "fe80::aa"
             )
     other.close()
+
+
+class Refusing:
+    """A socket of the system that refuses what has a control message: a source or a traffic class."""
+
+    def __init__(self, code: int, refusals: int = 1 << 30) -> None:
+        self.code, self.refusals = code, refusals
+        self.sent: list[bytes] = []
+
+    def sendmsg(self, buffers: tuple[bytes, ...], control: list[object], flags: int, address: object) -> int:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(self.code, "")
+        self.sent += buffers
+        return len(buffers[0])
+
+    def sendto(self, data: bytes, address: object) -> int:
+        self.sent.append(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def refusing(udp: Udp, code: int, refusals: int = 1 << 30) -> Refusing:
+    """Put such a socket in the place of the IPv6 one."""
+    socket = Refusing(code, refusals)
+    udp.sockets[0].socket.close()
+    udp.sockets[0].socket = socket  # type: ignore[assignment]
+    return socket
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH])
+def test_whatever_the_kernel_calls_it_a_source_that_has_gone_is_given_up(code: int) -> None:
+    with closing(Udp()) as udp:
+        kernel = refusing(udp, code)
+        assert udp.send([b"one", b"two"], Path(("2001:db8::1", 5), "2001:db8::9")) == Path(("2001:db8::1", 5))
+        assert (kernel.sent, udp.errors) == ([b"one", b"two"], {})
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EMSGSIZE, errno.ENOBUFS])
+def test_another_refusal_costs_the_datagram_and_not_the_source(code: int) -> None:
+    path = Path(("2001:db8::1", 5), "2001:db8::9")
+    with closing(Udp()) as udp:
+        kernel = refusing(udp, code, refusals=1)
+        assert udp.send([b"one", b"two"], path) == path
+        assert (kernel.sent, udp.errors) == ([b"two"], {errno.errorcode[code]: 1})
+
+
+def test_a_far_end_that_cannot_be_reached_at_all_costs_each_datagram_once() -> None:
+    with closing(Udp()) as udp:
+        refusing(udp, errno.ENETUNREACH)
+        path = Path(("2001:db8::1", 5))
+        assert udp.send([b"one", b"two"], path, tos=0x88) == path
+        assert udp.errors == {"ENETUNREACH": 2}
+
+
+@pytest.mark.interop
+def test_a_source_sticks_while_its_route_leads_through_the_interface_of_the_peer(
+    namespace: Namespace,
+) -> None:
+    """Kernel socket.c ``send4``: the route is looked up with the source, and its interface compared."""
+    with closing(Udp()) as udp:
+        for command in (
+            "link add eth7 type veth peer name eth8",
+            "address add 192.0.2.1/24 dev eth7",
+            "link set eth8 up",
+            "link set eth7 up",
+        ):
+            subprocess.run(["ip", *command.split()], check=True)
+        udp.routes.changed()
+        here, there = socket.if_nametoindex("eth7"), socket.if_nametoindex("eth8")
+        four = udp.sockets[1]
+        for interface, kept in ((here, True), (there, False)):
+            path = Path(("192.0.2.2", 5), "192.0.2.1", interface)
+            assert four.way(path, 0)[1] == (path if kept else Path(("192.0.2.2", 5)))
+        path = Path(("192.0.2.2", 5), "192.0.2.1", here)
+        subprocess.run(["ip", "address", "del", "192.0.2.1/24", "dev", "eth7"], check=True)
+        assert four.way(path, 0)[1] == path, "nobody has told us yet"
+        select.select([udp.routes.fd], [], [], 10)
+        udp.routes.changed()
+        assert four.way(path, 0)[1] == Path(("192.0.2.2", 5))
+
+
+@pytest.mark.interop
+def test_a_mark_decides_by_which_rules_a_source_is_judged(namespace: Namespace) -> None:
+    with closing(Udp()) as udp:
+        for command in (
+            "link add eth7 type veth peer name eth8",
+            "address add 192.0.2.1/24 dev eth7",
+            "link set eth8 up",
+            "link set eth7 up",
+            "route add 192.0.2.0/24 dev eth8 table 7",
+            "rule add fwmark 7 lookup 7",
+        ):
+            subprocess.run(["ip", *command.split()], check=True)
+        udp.routes.changed()
+        path = Path(("192.0.2.2", 5), "192.0.2.1", socket.if_nametoindex("eth7"))
+        assert udp.sockets[1].way(path, 0)[1] == path
+        udp.set_fwmark(7)
+        assert udp.sockets[1].way(path, 0)[1] == Path(("192.0.2.2", 5))
+
+
+@pytest.mark.interop
+def test_a_scope_is_the_interface_and_not_its_name(namespace: Namespace) -> None:
+    """As in the kernel, which keeps the number; an interface that was made anew has only its name."""
+    with closing(Udp()) as udp:
+        six = udp.sockets[0]
+        subprocess.run(["ip", "link", "add", "eth7", "type", "veth", "peer", "name", "eth8"], check=True)
+        number = socket.if_nametoindex("eth7")
+        assert six._scope_number("eth7") == number
+        subprocess.run(["ip", "link", "set", "eth7", "name", "lan7"], check=True)
+        assert six._scope_number("eth7") == number
+        subprocess.run(["ip", "link", "del", "lan7"], check=True)
+        with pytest.raises(OSError, match="No such device"):
+            six._scope_number("eth7")
+        subprocess.run(["ip", "link", "add", "eth7", "type", "veth", "peer", "name", "eth8"], check=True)
+        assert six._scope_number("eth7") == socket.if_nametoindex("eth7") != number
