@@ -254,6 +254,32 @@ def test_a_closed_tunnel_watches_nothing_and_may_be_closed_again(loop: Loop) -> 
     assert list(loop._callbacks) == [loop._wakeup]
 
 
+@pytest.mark.parametrize("has_session", [False, True])
+def test_a_source_that_has_gone_is_given_up_without_a_loss(pair: Pair, has_session: bool) -> None:
+    """By bursts and by single messages; the core is told, so that the next burst does not fail again."""
+    (peer,) = pair.left.tunnel.device.peers.values()
+    if has_session:
+        pair.carry(pair.left, pair.right, packet(pair.left, pair.right))
+    assert peer.endpoint
+    remote = peer.endpoint.remote
+    peer.endpoint = Path(remote, "2001:db8::77" if ":" in remote[0] else "192.0.2.77", 1)
+    sent = [packet(pair.left, pair.right, bytes([number])) for number in range(3)]
+    pair.carry(pair.left, pair.right, *sent)
+    assert peer.endpoint.remote == remote
+    assert peer.endpoint.local in ("", remote[0]), "forgotten, or learned anew from what came back"
+    assert not pair.left.tunnel.errors
+
+
+def test_another_port_or_mark_lets_the_system_choose_the_source_anew(pair: Pair) -> None:
+    """Kernel netlink.c ``set_port`` and ``wg_set_device``: the rules may lead elsewhere."""
+    pair.carry(pair.left, pair.right, packet(pair.left, pair.right))
+    (peer,) = pair.right.tunnel.device.peers.values()
+    assert peer.endpoint
+    assert peer.endpoint.local
+    pair.right.tunnel.bind(0, None)
+    assert peer.endpoint == Path(peer.endpoint.remote)
+
+
 @pytest.mark.interop
 def test_a_deleted_interface_stops_the_loop(
     namespace: Namespace, loop: Loop, interface: str, caplog: pytest.LogCaptureFixture

@@ -14,6 +14,7 @@ from glasstunnel.host import udp as udp_module
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.namespace import Namespace, veth_pair
 from glasstunnel.host.plain import PlainPath
+from glasstunnel.host.routes import Routes
 from glasstunnel.host.udp import Udp, UdpSocket
 from glasstunnel.wireguard.events import Path
 from tests.host.fakes import NOBODY, FakeTun, in_a_child
@@ -50,11 +51,11 @@ def test_a_random_port_that_is_taken_in_one_family_is_given_up_for_another(
     tries = []
     real = udp_module._open
 
-    def taken_twice(port: int, fwmark: int) -> list[UdpSocket]:
+    def taken_twice(port: int, fwmark: int, routes: Routes) -> list[UdpSocket]:
         tries.append(port)
         if len(tries) < 3:
             raise OSError(errno.EADDRINUSE, "")
-        return real(port, fwmark)
+        return real(port, fwmark, routes)
 
     monkeypatch.setattr(udp_module, "_open", taken_twice)
     Udp().close()
@@ -191,10 +192,9 @@ def test_link_local_addresses_keep_their_interface(namespace: Namespace) -> None
             there = PlainPath(tun, theirs)
             ours.send([b"\1\0\0\0 hello"], Path(("fe80::bb%cable", theirs.port)))
             select.select([theirs.sockets[0].fd], [], [], 10)
-            with other:
-                path = there.datagrams[0].read(1)
-                assert path == Path(("fe80::aa%cable", ours.port), "fe80::bb")
-                assert theirs.send([b"\1\0\0\0 hello"], path) == path
+            path = there.datagrams[0].read(1)
+            assert path == Path(("fe80::aa%cable", ours.port), "fe80::bb")
+            assert theirs.send([b"\1\0\0\0 hello"], path) == path, "in whichever namespace the thread is"
             select.select([ours.sockets[0].fd], [], [], 10)
             assert PlainPath(tun, ours).datagrams[0].read(1) == Path(
                 ("fe80::bb%cable", theirs.port), "fe80::aa"

@@ -16,7 +16,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import NamedTuple
 
 _REQUEST = 1  # NLM_F_REQUEST
@@ -51,28 +51,32 @@ Place = Callable[[], AbstractContextManager[object]]
 
 
 class Routes:
-    """Questions to one network namespace.
+    """Questions to a network namespace.
 
     Args:
         on_change: called after the answers were forgotten.
-        place: which namespace, which may be another later; by default that of the calling thread.
+        place: which namespace, which may be another later; by default that of the thread that makes this.
 
     ``fd`` becomes readable when something has changed; :meth:`changed` is to be called then.
     """
 
-    def __init__(self, on_change: Callable[[], None] = lambda: None, place: Place = nullcontext) -> None:
+    def __init__(self, on_change: Callable[[], None] = lambda: None, place: Place | None = None) -> None:
         self._on_change, self._place = on_change, place
         self._known: dict[tuple[bytes, bytes, int, tuple[int, int]], Route | None] = {}
-        with place():
-            self._news = _netlink(_GROUPS)
-        if place is not nullcontext:
-            with suppress(PermissionError):  # then we hear of home only
-                self._news.setsockopt(_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID, 1)
+        with ExitStack() as sockets:
+            with place() if place else nullcontext():
+                self._news = sockets.enter_context(_netlink(_GROUPS))
+            if place:
+                with suppress(PermissionError):  # then we hear of home only
+                    self._news.setsockopt(_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID, 1)
+            else:
+                self._questions = sockets.enter_context(_netlink())
+            self._sockets = sockets.pop_all()
         self.fd = self._news.fileno()
 
     def close(self) -> None:
-        """Close the socket. Harmless when closed already."""
-        self._news.close()
+        """Close the sockets. Harmless when closed already."""
+        self._sockets.close()
 
     def changed(self) -> None:
         """Forget everything: the kernel has announced a change."""
@@ -113,6 +117,15 @@ class Routes:
         route = self.towards(destination)
         return min(route.mtu, interface_mtu) if route and route.mtu else interface_mtu
 
+    @contextmanager
+    def _question(self) -> Iterator[socket.socket]:
+        """A socket in the namespace that matters."""
+        if self._place:
+            with self._place(), _netlink() as one:
+                yield one
+        else:
+            yield self._questions
+
     def _ask(self, destination: bytes, source: bytes, mark: int, ports: tuple[int, int]) -> Route | None:
         family = socket.AF_INET if len(destination) == 4 else socket.AF_INET6
         question = _ROUTE.pack(family, 8 * len(destination), 8 * len(source), 0, 0, 0, 0, 0, 0)
@@ -127,7 +140,7 @@ class Routes:
                 question += _attribute(kind, port.to_bytes(2))
         header = _HEADER.pack(_HEADER.size + len(question), _RTM_GETROUTE, _REQUEST, 0, 0)
         try:
-            with self._place(), _netlink(0) as one:
+            with self._question() as one:
                 one.send(header + question)
                 answer = one.recv(_LONGEST)  # there already: the kernel answers within the call before
         except OSError:
@@ -140,7 +153,7 @@ class Routes:
         return Route(_number(found, _OIF), _number(metrics, _METRIC_MTU))
 
 
-def _netlink(groups: int) -> socket.socket:
+def _netlink(groups: int = 0) -> socket.socket:
     one = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
     one.bind((0, groups))
     return one

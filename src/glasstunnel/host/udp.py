@@ -9,6 +9,7 @@ counted: no error of the network ends a tunnel. Section: WP §2.1 (endpoints); k
 """
 
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -37,6 +38,9 @@ _IN_PKTINFO = struct.Struct("=i4s4s")  # interface, our address, destination of 
 _IN6_PKTINFO = struct.Struct("=16si")  # our address, interface: RFC 3542 section 6.1
 ANCILLARY = socket.CMSG_SPACE(_IN6_PKTINFO.size) + socket.CMSG_SPACE(4)
 """Room for the control messages that carry our address and the traffic class."""
+
+_SIOCGIFNAME, _SIOCGIFINDEX = 0x8910, 0x8933
+_IFREQ = struct.Struct("=16si20x")  # struct ifreq: name, index: netdevice(7)
 
 _GONE = {errno.EINVAL, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENODEV}
 """What the kernel says of a source address or an interface that is no more: IPv6 EINVAL, IPv4 EINVAL in old
@@ -158,14 +162,26 @@ class UdpSocket:
         gone.
         """
         known = self._scopes.get(name)
-        if known is None or not _name_of(known):
-            self._scopes[name] = known = _index_of(name)
+        if known is None or not self._interface_name(known):
+            self._scopes[name] = known = int(name) if name.isdecimal() else self._interface_index(name)
         return known
 
     def _scope_name(self, index: int) -> str:
-        name = _name_of(index) or str(index)  # the interface may have gone since the datagram came in
+        name = self._interface_name(index) or str(index)  # it may have gone since the datagram came in
         self._scopes[name] = index
         return name
+
+    # Both in the namespace of the socket, wherever the thread is
+
+    def _interface_index(self, name: str) -> int:
+        return int(_IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFINDEX, _IFREQ.pack(name.encode(), 0)))[1])
+
+    def _interface_name(self, index: int) -> str:
+        try:
+            name, _ = _IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFNAME, _IFREQ.pack(b"", index)))
+        except OSError:
+            return ""
+        return str(name.rstrip(b"\0"), "utf-8", "replace")
 
     def _enlarge(self, force: int, ordinary: int) -> None:
         try:
@@ -304,22 +320,6 @@ def _remember(cache: dict[_Key, _Value], key: _Key, value: _Value) -> _Value:
         cache.clear()
     cache[key] = value
     return value
-
-
-def _index_of(name: str) -> int:
-    if name.isdecimal():
-        return int(name)
-    try:
-        return socket.if_nametoindex(name)
-    except OSError:  # which has no errno
-        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
-
-
-def _name_of(index: int) -> str:
-    try:
-        return socket.if_indextoname(index)
-    except OSError:
-        return ""
 
 
 def _why_not(port: int, fwmark: int, error: OSError) -> str:
