@@ -3,7 +3,7 @@
 Rule: an answer is kept as the kernel keeps a route in a cache (``dst_cache``): any change to a link, an
 address, a route, a rule or a next hop of the namespace forgets them all, and the next packet asks again. What
 is not announced is an MTU that the kernel learns from ICMP; it is seen after the next change. Section:
-rtnetlink(7); kernel socket.c:27 ``send4``, device.c:141 ``wg_xmit`` (``dst_mtu``).
+rtnetlink(7); kernel socket.c ``send4``, device.c ``wg_xmit`` (``dst_mtu``).
 
 A socket keeps its namespace alive, and a TUN may be moved into one that its owner wants to see die. So no
 socket stays in a foreign namespace: for each question one is opened there, and the news of all namespaces

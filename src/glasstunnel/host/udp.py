@@ -4,8 +4,8 @@ Rule: an address is what the core's :class:`~glasstunnel.wireguard.events.Path` 
 API wants instead (four-tuples with a scope number, control messages) stays inside this module. A datagram
 leaves from the address that the peer spoke to, for as long as the kernel would let it: when that address has
 gone, the datagram is sent once more without it. A datagram that cannot be sent is lost, as datagrams are, and
-counted: no error of the network ends a tunnel. Section: WP §2.1 (endpoints); kernel socket.c:22 ``send4``,
-:100 ``send6``; RFC 6040 (ECN of the outer header), ip(7), ipv6(7), udp(7).
+counted: no error of the network ends a tunnel. Section: WP §2.1 (endpoints); kernel socket.c
+``send4``, ``send6``; RFC 6040 (ECN of the outer header), ip(7), ipv6(7), udp(7).
 """
 
 import errno
