@@ -134,6 +134,14 @@ def test_a_term_weighs_less_in_a_reference_to_where_it_is_told() -> None:
     assert found["别处"][1] >= found["别处"][0]
 
 
+def test_what_a_reference_cuts_off_from_its_words_is_no_term_of_the_section() -> None:
+    """The body has no single character there; a weight below zero would be written as another section's."""
+    told = Text("page", "", 1, "无", "", "见用 Sphinx 写中文书。", links="用 Sphinx 写中文书")
+    found = weighted([told])
+    assert "用" not in found
+    assert min(step for steps in found.values() for step in steps.values()) >= 0
+
+
 def test_a_character_is_read_in_every_way_it_has() -> None:
     found = readings("重手")
     assert "重" in found["chong"]

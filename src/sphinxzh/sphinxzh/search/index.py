@@ -85,6 +85,8 @@ def weighted(texts: Sequence[Text]) -> dict[str, dict[int, int]]:
     for section, (count, length) in enumerate(zip(counts, lengths, strict=True)):
         room = K1 * (1 - B + B * length / average)
         for term, weight in count.items():
+            if weight <= 0:  # cut out at the edge of a link, and no word of the body
+                continue
             step = min(LEVELS - 1, int(weight / (weight + room) * LEVELS))
             found.setdefault(term, {})[section] = step + LEVELS * (term in titles[section])
     return found
