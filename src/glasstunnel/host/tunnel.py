@@ -183,7 +183,7 @@ class Tunnel:
             if isinstance(event, Send):
                 if self.observer:
                     self.observer.datagram_out(now(), event.data, event.path, event.tos)
-                if self.udp.send((event.data,), event.path, event.tos) != event.path:
+                if self.udp.send((event.data,), event.path, event.tos) != event.path and event.peer:
                     event.peer.forget_source()
             elif isinstance(event, KeysReady):
                 role = "initiator" if event.initiator else "responder"
