@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from glasstunnel.host import control
 from glasstunnel.host.udp import Udp
 from tests.interop.lab import Host, Lab, ping, run, until
 
@@ -116,6 +117,12 @@ def test_our_own_key_is_no_peer_as_in_wireguard_go(both: Both) -> None:
     assert two not in both.peers()
     both.say("set", "IFACE", "private-key", "/dev/null")
     assert wg(both.hosts[0], "show", "IFACE", "private-key") == "(none)"
+
+
+def test_a_set_that_fails_midway_changes_nothing_where_wireguard_go_keeps_its_first_lines(both: Both) -> None:
+    for host, mark in zip(both.hosts, ("off", "0x4e"), strict=True):
+        assert control.ask(host.interface, "set=1\nfwmark=78\nlisten_port=70000") == "errno=-22\n\n"
+        assert wg(host, "show", "IFACE", "fwmark") == mark
 
 
 @pytest.fixture
