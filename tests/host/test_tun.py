@@ -11,9 +11,10 @@ import pytest
 
 from glasstunnel.host import tun as module
 from glasstunnel.host.errors import HostError
+from glasstunnel.host.names import check_name
 from glasstunnel.host.namespace import Namespace
 from glasstunnel.host.netlink import Netlink
-from glasstunnel.host.tun import Tun, check_name
+from glasstunnel.host.tun import Tun
 from tests.host.fakes import NOBODY, in_a_child, ip_packet
 
 

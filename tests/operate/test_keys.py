@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glasstunnel.noise.dh import clamp
 from glasstunnel.operate.keys import KeyTextError, decode, encode, genkey, genpsk, pubkey
-from glasstunnel.wireguard.crypto import clamp
 
 KEYS = st.binary(min_size=32, max_size=32)
 # RFC 7748 section 6.1: Alice's private key as it is printed there, and her public key

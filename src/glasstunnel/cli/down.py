@@ -4,7 +4,7 @@ import argparse
 import logging
 
 from glasstunnel.host.errors import HostError
-from glasstunnel.host.tun import check_name
+from glasstunnel.host.names import check_name
 from glasstunnel.operate import up
 
 ERRORS = (HostError,)

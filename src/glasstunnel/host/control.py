@@ -19,7 +19,7 @@ from pathlib import Path
 from glasstunnel.host import libc
 from glasstunnel.host.errors import HostError, needs_root, reason
 from glasstunnel.host.loop import Loop
-from glasstunnel.host.tun import check_name
+from glasstunnel.host.names import check_name
 
 DIRECTORY = Path("/var/run/wireguard")
 """Where wg(8) looks for the sockets of all user-space implementations."""

@@ -9,13 +9,13 @@ Linux Documentation/networking/tuntap.rst §3.
 import errno
 import fcntl
 import os
-import re
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Self
 
 from glasstunnel.host.errors import HostError, needs_root, reason
+from glasstunnel.host.names import check_name
 from glasstunnel.host.namespace import inside
 
 _DEVICE = "/dev/net/tun"
@@ -27,20 +27,6 @@ _IFF_NO_PI = 0x1000
 _IFF_VNET_HDR = 0x4000
 _IFF_TUN_EXCL = 0x8000  # fail with EBUSY rather than attach to an interface that is already there
 _IFREQ = struct.Struct("16sH22x")
-
-_NAME = re.compile(r"[a-zA-Z0-9_=+.-]{1,15}")  # what wg-quick(8) accepts; the kernel's limit is 15 bytes
-
-
-def check_name(name: str) -> str:
-    """The name itself, if an interface may be called so.
-
-    Raises :exc:`HostError` otherwise.
-    """
-    if not _NAME.fullmatch(name) or name in (".", ".."):
-        raise HostError(
-            f'"{name}" is no interface name: expected 1 to 15 of the characters a-z A-Z 0-9 _ = + . -'
-        )
-    return name
 
 
 class Tun:

@@ -99,3 +99,8 @@ CURVE25519 = DH("25519", 32, X25519PrivateKey.from_private_bytes, X25519PublicKe
 CURVE448 = DH("448", 56, X448PrivateKey.from_private_bytes, X448PublicKey.from_public_bytes)
 
 DH_FUNCTIONS = {dh.name: dh for dh in (CURVE25519, CURVE448)}
+
+
+def clamp(key: bytes) -> bytes:
+    """A private key of 32 bytes with the bits set and cleared that Curve25519 fixes (RFC 7748, section 5)."""
+    return bytes((key[0] & 248, *key[1:31], key[31] & 127 | 64))

@@ -8,7 +8,7 @@ import base64
 import binascii
 
 from glasstunnel.noise import CURVE25519, RandomBytes
-from glasstunnel.wireguard.crypto import clamp
+from glasstunnel.noise.dh import clamp
 
 KEY_LENGTH = 32  # bytes
 KEY_TEXT_LENGTH = 44  # characters of base64

@@ -1,8 +1,7 @@
-"""What the messages need besides Noise: a hash, a keyed MAC, an AEAD with long nonces and TAI64N; and how
-private keys are clamped.
+"""What the messages need besides Noise: a hash, a keyed MAC, an AEAD with long nonces and TAI64N.
 
 Rule: each function is one line of the paper. Section: WP §5.4 (Hash, Mac, Xaead, Timestamp); RFC 7693
-(BLAKE2s); RFC 7748 (clamping); draft-irtf-cfrg-xchacha-03 (HChaCha20, XChaCha20-Poly1305); TAI64N:
+(BLAKE2s); draft-irtf-cfrg-xchacha-03 (HChaCha20, XChaCha20-Poly1305); TAI64N:
 https://cr.yp.to/libtai/tai64.html.
 """
 
@@ -75,8 +74,3 @@ def tai64n(wall: int) -> bytes:
     seconds, nanoseconds = divmod(wall, _SECOND)
     nanoseconds -= nanoseconds % TIMESTAMP_GRAIN
     return (_TAI64_EPOCH + seconds).to_bytes(8, "big") + nanoseconds.to_bytes(4, "big")
-
-
-def clamp(key: bytes) -> bytes:
-    """A private key of 32 bytes with the bits set and cleared that Curve25519 fixes (RFC 7748 section 5)."""
-    return bytes((key[0] & 248, *key[1:31], key[31] & 127 | 64))

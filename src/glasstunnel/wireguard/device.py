@@ -13,10 +13,10 @@ from math import inf
 
 from glasstunnel.ip.packet import source, total_length
 from glasstunnel.noise import CURVE25519, InvalidPublicKeyError, KeyPair
+from glasstunnel.noise.dh import clamp
 from glasstunnel.wireguard.allowed_ips import AllowedIPs
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.cookie import CookieChecker, source_of
-from glasstunnel.wireguard.crypto import clamp
 from glasstunnel.wireguard.ecn import NOT_ECT, decapsulate, encapsulate
 from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Send, Staged
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, ResponderHandshake, Rng
