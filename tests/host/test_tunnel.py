@@ -20,8 +20,9 @@ from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.ip.address import parse_address
+from glasstunnel.wireguard.cookie import add_macs, mac1_key
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path
+from glasstunnel.wireguard.events import Drop, Event, GaveUp, KeysReady, Path
 from glasstunnel.wireguard.parameters import PARAMETERS
 from tests.host.fakes import FakeTun, ip_packet
 
@@ -176,6 +177,26 @@ def test_a_persistent_keepalive_begins_when_the_interface_is_up(pair: Pair) -> N
     pair.left.tunnel.up()
     pair.serve_until(lambda: peer.last_handshake is not None)
     assert pair.left.diary.of("packet_out") == []
+
+
+def test_data_passes_through_a_flood_of_handshakes_most_of_which_get_a_cookie(pair: Pair) -> None:
+    pair.carry(pair.left, pair.right, packet(pair.left, pair.right))
+    device, before = pair.right.tunnel.device, pair.right.tunnel.device.drops.copy()
+    assert device.public_key
+    worthless = add_macs(b"\1\0\0\0" + b"x" * 144, mac1_key(device.public_key))
+    (peer,) = pair.left.tunnel.device.peers.values()
+    assert peer.endpoint
+    family = socket.AF_INET6 if ":" in peer.endpoint.remote[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as stranger:
+        for _ in range(3000):  # before the loop runs again: all of them wait in the socket
+            stranger.sendto(worthless, peer.endpoint.remote)
+        packets = [packet(pair.left, pair.right, bytes([i])) for i in range(200)]
+        assert pair.carry(pair.left, pair.right, *packets) == packets
+        pair.serve_until(lambda: not device.incoming)
+        assert stranger.recv(100)[:1] == b"\3"
+    drops = device.drops - before
+    assert set(drops) == {Drop.NO_COOKIE, Drop.BAD_HANDSHAKE}
+    assert drops[Drop.BAD_HANDSHAKE] < 512 < drops[Drop.NO_COOKIE]
 
 
 def test_an_initiation_without_an_answer_is_repeated_when_its_time_has_come(loop: Loop) -> None:

@@ -21,6 +21,9 @@ def test_what_the_paper_leaves_open_is_the_kernels() -> None:
     assert PARAMETERS.rekey_jitter == pytest.approx(0.333, abs=0.001)
     assert PARAMETERS.initiations_per_second == 50
     assert PARAMETERS.max_staged_packets == 128
+    assert PARAMETERS.max_queued_handshakes == 4096
+    assert PARAMETERS.cookie_secret_max_age == 120
+    assert PARAMETERS.cookie_secret_latency == 5
 
 
 def test_times_that_follow_from_others_are_the_papers() -> None:
@@ -28,6 +31,8 @@ def test_times_that_follow_from_others_are_the_papers() -> None:
     assert PARAMETERS.last_minute == 165
     assert PARAMETERS.new_handshake_timeout == 15
     assert PARAMETERS.erase_time == 540
+    assert PARAMETERS.under_load == 512
+    assert PARAMETERS.cookie_lifetime == 115
 
 
 def test_times_that_contradict_each_other_are_refused() -> None:

@@ -242,9 +242,7 @@ class Tunnel:
     def _udp_readable(self, port: Datagrams) -> None:
         assert self._path
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
-        left = (
-            _DATAGRAMS  # a run is shorter than this whenever something was carried over, so that is read too
-        )
+        left = _DATAGRAMS  # of which something stays left when a datagram was carried over: it is read too
         while left:
             remote = port.read(left)
             if remote is None:
