@@ -121,7 +121,7 @@ def sabotage_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (sabotage_window, "came out twice"),
         (sabotage_source, "with the source of another"),
-        (sabotage_release, "leads to a session that is gone"),
+        (sabotage_release, "leads to a (session|peer) that is gone"),
         (sabotage_age, "seconds after it had first been used"),
         (sabotage_silence, "no packet passed"),
         (sabotage_pace, "two initiations to one peer"),
@@ -134,7 +134,7 @@ def test_a_fault_in_the_core_is_found_by_one_of_the_first_seeds(
 ) -> None:
     sabotage(monkeypatch)
     with pytest.raises(InvariantError, match=said):
-        live_through(range(12))
+        live_through(range(50))
 
 
 def test_a_nonce_used_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
