@@ -1,8 +1,7 @@
 """The scenarios by which the kernel and wireguard-go test themselves, for two interfaces of ours.
 
-Section: netns.sh of both. What it tests besides stands elsewhere: roaming and lost sources in the tests of
-UDP paths, the router that translates addresses in test_nat.py, the MTU and the state of the interface in
-those of its life.
+Section: netns.sh of both. What it tests besides stands elsewhere: roaming and lost sources in test_sticky.py,
+a router that forgets there and in test_nat.py, the interface's state in test_glasstunnel_wg.py.
 """
 
 import os
@@ -167,9 +166,7 @@ def test_a_tunnel_goes_through_a_tunnel(hosts: Hosts) -> None:
         assert max(size for _, size in outer.traffic.sent) == 1420 + OVERHEAD
 
 
-def test_a_peer_may_be_reached_through_another_one_and_a_way_through_itself_leads_nowhere(
-    hosts: Hosts,
-) -> None:
+def test_a_peer_may_be_reached_through_another_peer_of_the_same_interface(hosts: Hosts) -> None:
     """Onion routing: the inner datagrams are packets of the interface that sends them."""
     behind = replace(End.numbered(2, 1), outer=TWO.inner)
     ours = replace(ONE, inner=End.numbered(1, 1).inner)  # the same interface with another address
@@ -178,10 +175,6 @@ def test_a_peer_may_be_reached_through_another_one_and_a_way_through_itself_lead
         run("wg", "addconf", one.name, "/dev/stdin", text=behind.peer(behind.endpoint(4)))
         with hosts.second.interface(behind.config(ours.peer()), behind.addresses):
             ping(behind.inner[4])
-        itself = f"{behind.inner[4]}:{behind.port}"
-        run("wg", "set", one.name, "peer", behind.public_key, "endpoint", itself)
-        assert is_silent(behind.inner[4])
-        assert lost(TWO.inner[4]) == 0
 
 
 def test_the_default_route_leads_into_the_tunnel_but_for_what_the_tunnel_sends(hosts: Hosts) -> None:
