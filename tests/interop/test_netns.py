@@ -167,7 +167,11 @@ def test_a_tunnel_goes_through_a_tunnel(hosts: Hosts) -> None:
 
 
 def test_a_peer_may_be_reached_through_another_peer_of_the_same_interface(hosts: Hosts) -> None:
-    """Onion routing: the inner datagrams are packets of the interface that sends them."""
+    """Onion routing: the inner datagrams are packets of the interface that sends them.
+
+    When the way leads through the peer itself, each becomes more of them; that ends when the peer is removed.
+    The kernel forbids the loop no more than we do, and netns.sh asks no more than that it survives.
+    """
     behind = replace(End.numbered(2, 1), outer=TWO.inner)
     ours = replace(ONE, inner=End.numbered(1, 1).inner)  # the same interface with another address
     with hosts.tunnel() as (one, _), hosts.one:
@@ -175,6 +179,11 @@ def test_a_peer_may_be_reached_through_another_peer_of_the_same_interface(hosts:
         run("wg", "addconf", one.name, "/dev/stdin", text=behind.peer(behind.endpoint(4)))
         with hosts.second.interface(behind.config(ours.peer()), behind.addresses):
             ping(behind.inner[4])
+        itself = f"{behind.inner[4]}:{behind.port}"
+        run("wg", "set", one.name, "peer", behind.public_key, "endpoint", itself)
+        assert is_silent(behind.inner[4])
+        run("wg", "set", one.name, "peer", behind.public_key, "remove")
+        assert lost(TWO.inner[4]) == 0
 
 
 def test_the_default_route_leads_into_the_tunnel_but_for_what_the_tunnel_sends(hosts: Hosts) -> None:
