@@ -169,8 +169,8 @@ def test_a_tunnel_goes_through_a_tunnel(hosts: Hosts) -> None:
 def test_a_peer_may_be_reached_through_another_peer_of_the_same_interface(hosts: Hosts) -> None:
     """Onion routing: the inner datagrams are packets of the interface that sends them.
 
-    When the way leads through the peer itself, each becomes more of them; that ends when the peer is removed.
-    The kernel forbids the loop no more than we do, and netns.sh asks no more than that it survives.
+    When the way leads through the peer itself, each becomes more of them, until the peer is removed: then all
+    is well. The kernel does not forbid that either (its "remove errant restriction on looping to self").
     """
     behind = replace(End.numbered(2, 1), outer=TWO.inner)
     ours = replace(ONE, inner=End.numbered(1, 1).inner)  # the same interface with another address
