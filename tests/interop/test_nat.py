@@ -1,5 +1,6 @@
 """One side sits behind a router that translates addresses and forgets a flow after two seconds of silence.
 
+That persistent keepalives keep it from forgetting is in test_sticky.py; here is what happens without them.
 Section: WP §6.5; the scenario of the kernel's netns.sh with a short life of conntrack's entries.
 """
 
@@ -10,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from glasstunnel.host.namespace import Namespace, veth_pair
-from tests.interop.end import End, is_silent, lost
+from tests.interop.end import End, is_silent
 from tests.interop.lab import interface_name, ping, run, until, wireguard_go
 from tests.interop.service import Ours, Service
 
 pytestmark = pytest.mark.interop
 
 FORGETS_AFTER = 2  # seconds
-KEEPALIVE = (4, 32)
 CONNTRACK = Path("/proc/sys/net/netfilter")
 FLOWS = Path("/proc/thread-self/net/nf_conntrack")
 MASQUERADE = """
@@ -66,14 +66,14 @@ class Nat:
             return FLOWS.read_text().count(f" dport={self.public.port} ")
 
     @contextmanager
-    def tunnel(self, who: str, *lines: str) -> Iterator[Ours]:
-        """With ``ours`` or wireguard-go inside; the lines are for the hidden side's [Peer]. Yields ours."""
+    def tunnel(self, who: str) -> Iterator[Ours]:
+        """With ``ours`` or wireguard-go inside. Yields ours."""
         ours_inside = who == "ours"
-        hidden = self.hidden.config(self.public.peer(self.public.endpoint(4), *lines))
+        hidden = self.hidden.config(self.public.peer(self.public.endpoint(4)))
         public = self.public.config(self.hidden.peer())
         with ExitStack() as stack:
             service = stack.enter_context(closing(Service(self.inside if ours_inside else self.outside)))
-            if ours_inside:  # the public side is there first: nothing is to wait for a second initiation
+            if ours_inside:  # the public side is there first
                 other = wireguard_go(self.outside, interface_name(), public, self.public.addresses)
                 stack.enter_context(other)
                 yield stack.enter_context(service.interface(hidden, self.hidden.addresses))
@@ -91,22 +91,7 @@ def nat() -> Iterator[Nat]:
 
 
 @pytest.mark.parametrize("who", ["ours", "wireguard-go"])
-def test_persistent_keepalives_hold_the_way_open_through_a_router_that_forgets(nat: Nat, who: str) -> None:
-    with nat.tunnel(who, "PersistentKeepalive = 1") as ours:
-        with nat.outside:
-            ping(nat.hidden.inner[4])
-        datagrams = ours.traffic.sent if who == "ours" else ours.traffic.received
-        before = datagrams.count(KEEPALIVE)
-        until(
-            lambda: datagrams.count(KEEPALIVE) > before + FORGETS_AFTER, "more seconds than that have passed"
-        )
-        with nat.outside:
-            assert lost(nat.hidden.inner[4]) == 0
-        assert len(ours.traffic.sessions) == 1
-
-
-@pytest.mark.parametrize("who", ["ours", "wireguard-go"])
-def test_without_them_the_way_is_closed_until_the_hidden_side_speaks_and_is_found_at_another_port(
+def test_without_keepalives_the_way_closes_until_the_hidden_side_speaks_and_is_found_at_another_port(
     nat: Nat, who: str
 ) -> None:
     with nat.tunnel(who) as ours:

@@ -1,8 +1,7 @@
 """The scenarios by which the kernel and wireguard-go test themselves, for two interfaces of ours.
 
-Section: netns.sh of both. What it tests besides stands elsewhere: roaming and lost sources in the tests of
-UDP paths, the router that translates addresses in test_nat.py, the MTU and the state of the interface in
-those of its life.
+Section: netns.sh of both. What it tests besides stands elsewhere: roaming and lost sources in test_sticky.py,
+a router that forgets there and in test_nat.py, the interface's state in test_glasstunnel_wg.py.
 """
 
 import os
@@ -10,7 +9,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import pytest
@@ -23,7 +22,7 @@ from tests.interop.service import Ours, Service
 
 pytestmark = pytest.mark.interop
 
-ONE, TWO, INNER, THIRD = End.numbered(1), End.numbered(2), End.numbered(1, 1), End.numbered(2, 1)
+ONE, TWO = End.numbered(1), End.numbered(2)
 CABLE_MTU = 65535
 MTUS = {"1420": 1420, "jumbo": 34816}  # those of netns.sh
 STREAMS = 4
@@ -135,67 +134,56 @@ def test_a_packet_whose_source_is_not_among_the_allowed_ips_does_not_arrive(host
 
 
 def test_new_private_keys_on_both_sides_make_a_new_session(hosts: Hosts) -> None:
-    keys = [run("wg", "genkey") for _ in range(2)]
     with hosts.tunnel() as (one, two):
         with hosts.one:
             ping(TWO.inner[4])
-        for mine, interface, place, old in ((0, one, hosts.one, TWO), (1, two, hosts.two, ONE)):
-            other = run("wg", "pubkey", text=keys[1 - mine])
-            with place:
-                run("wg", "set", interface.name, "private-key", "/dev/stdin", text=keys[mine])
-                run("wg", "set", interface.name, "peer", old.public_key, "remove")
-                far = (TWO, ONE)[mine]
-                endpoint = far.endpoint(4).partition("= ")[2]
-                run(
-                    "wg",
-                    "set",
-                    interface.name,
-                    "peer",
-                    other,
-                    "allowed-ips",
-                    f"{far.inner[4]}/32",
-                    "endpoint",
-                    endpoint,
-                )
         before = len(one.traffic.sessions)
+        new_one, new_two = (replace(end, private_key=run("wg", "genkey")) for end in (ONE, TWO))
+        for end, other, interface, place in (
+            (new_one, new_two, one, hosts.one),
+            (new_two, new_one, two, hosts.two),
+        ):
+            with place:
+                text = end.config(other.peer(other.endpoint(4)))
+                run("wg", "syncconf", interface.name, "/dev/stdin", text=text)
         with hosts.one:
             ping(TWO.inner[4])
         assert len(one.traffic.sessions) > before
 
 
 def test_a_tunnel_goes_through_a_tunnel(hosts: Hosts) -> None:
-    inside = [(INNER, THIRD, hosts.first), (THIRD, INNER, hosts.second)]
-    with hosts.tunnel() as (one, _):
-        INNER.outer, THIRD.outer = dict(ONE.inner), dict(TWO.inner)
-        a, b = (
-            service.interface(mine.config(other.peer(other.endpoint(6))), mine.addresses, mtu=1340)
-            for mine, other, service in inside
-        )
-        with a, b:
-            with hosts.one:
-                ping(THIRD.inner[4])
-                ping(THIRD.inner[6])
-            streams(hosts.one, hosts.two, THIRD.inner[4], 200_000)
-        assert max(size for _, size in one.traffic.sent) == 1340 + OVERHEAD + 48 + OVERHEAD  # IPv6 and UDP
+    mtu = 1420 - 48 - OVERHEAD  # room for IPv6, UDP and the outer tunnel's own
+    one, two = (replace(End.numbered(end, 1), outer=outer.inner) for end, outer in ((1, ONE), (2, TWO)))
+    with (
+        hosts.tunnel() as (outer, _),
+        hosts.first.interface(one.config(two.peer(two.endpoint(6))), one.addresses, mtu=mtu),
+        hosts.second.interface(two.config(one.peer(one.endpoint(6))), two.addresses, mtu=mtu),
+    ):
+        with hosts.one:
+            ping(two.inner[4])
+            ping(two.inner[6])
+        streams(hosts.one, hosts.two, two.inner[4], 200_000)
+        assert max(size for _, size in outer.traffic.sent) == 1420 + OVERHEAD
 
 
-def test_a_peer_that_is_reached_through_another_peer_of_the_same_interface(hosts: Hosts) -> None:
-    """And when the way to it leads through itself, its packets go nowhere and nothing else suffers."""
-    with hosts.tunnel() as (one, _):
-        THIRD.outer = dict(TWO.inner)
-        text = THIRD.config(End.peer(ONE)).replace(
-            f"{ONE.inner[4]}/32, {ONE.inner[6]}/128", f"{INNER.inner[4]}/32"
-        )
-        with hosts.one:
-            run("ip", "address", "add", f"{INNER.inner[4]}/24", "dev", one.name)
-            run("wg", "addconf", one.name, "/dev/stdin", text=THIRD.peer(THIRD.endpoint(4)))
-        with hosts.second.interface(text, THIRD.addresses), hosts.one:
-            ping(THIRD.inner[4])
-        with hosts.one:
-            loop = f"{THIRD.inner[4]}:{THIRD.port}"
-            run("wg", "set", one.name, "peer", THIRD.public_key, "endpoint", loop)
-            assert is_silent(THIRD.inner[4])
-            assert lost(TWO.inner[4]) == 0
+def test_a_peer_may_be_reached_through_another_peer_of_the_same_interface(hosts: Hosts) -> None:
+    """Onion routing: the inner datagrams are packets of the interface that sends them.
+
+    When the way leads through the peer itself, each becomes more of them, until the peer is removed: then all
+    is well. The kernel does not forbid that either (its "remove errant restriction on looping to self").
+    """
+    behind = replace(End.numbered(2, 1), outer=TWO.inner)
+    ours = replace(ONE, inner=End.numbered(1, 1).inner)  # the same interface with another address
+    with hosts.tunnel() as (one, _), hosts.one:
+        run("ip", "address", "add", ours.addresses[0], "dev", one.name)
+        run("wg", "addconf", one.name, "/dev/stdin", text=behind.peer(behind.endpoint(4)))
+        with hosts.second.interface(behind.config(ours.peer()), behind.addresses):
+            ping(behind.inner[4])
+        itself = f"{behind.inner[4]}:{behind.port}"
+        run("wg", "set", one.name, "peer", behind.public_key, "endpoint", itself)
+        assert is_silent(behind.inner[4])
+        run("wg", "set", one.name, "peer", behind.public_key, "remove")
+        assert lost(TWO.inner[4]) == 0
 
 
 def test_the_default_route_leads_into_the_tunnel_but_for_what_the_tunnel_sends(hosts: Hosts) -> None:

@@ -23,22 +23,23 @@ _MAGIC = b"070701"
 
 
 def linux() -> Path:
-    """The kernel: downloaded and unpacked unless it is there; its compressed image.
+    """The kernel's compressed image: the one that an earlier run has unpacked, or else Debian's newest.
 
     Raises :exc:`subprocess.CalledProcessError` where the package cannot be had.
     """
+    found = next(BUILD.glob("linux-image-*-cloud-amd64/boot/vmlinuz-*"), None)
+    if found:
+        return found
     BUILD.mkdir(parents=True, exist_ok=True)
     package = _package()
-    root = BUILD / package
-    if not root.exists():
-        _run("apt-get", "download", "-q", package)
-        (archive,) = BUILD.glob(f"{package}_*.deb")
-        unpacked = BUILD / "unpacking"
-        shutil.rmtree(unpacked, ignore_errors=True)
-        _run("dpkg-deb", "--extract", str(archive), str(unpacked))
-        archive.unlink()
-        unpacked.rename(root)
-    return next((root / "boot").glob("vmlinuz-*"))
+    _run("apt-get", "download", "-q", package)
+    (archive,) = BUILD.glob(f"{package}_*.deb")
+    unpacked = BUILD / "unpacking"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    _run("dpkg-deb", "--extract", str(archive), str(unpacked))
+    archive.unlink()
+    unpacked.rename(BUILD / package)
+    return linux()
 
 
 def initramfs() -> Path:
