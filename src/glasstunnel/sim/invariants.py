@@ -87,7 +87,6 @@ class Watch(World):
         before, seen = self._accounts(node), len(node.inbox)
         deaf = self.now < node.wakes_at or not node.device.is_up
         super()._deliver(datagram)
-        self.carry_out(node, node.device.work_off(self.now, self.wall(node), node.rng))  # alone
         received, dropped = (now - then for now, then in zip(self._accounts(node), before, strict=True))
         is_cookie_reply = datagram.data[:1] == bytes([MessageType.COOKIE_REPLY])  # kept, and not counted
         if (received, dropped) not in (
