@@ -93,7 +93,10 @@ def fuzz(name: str, seconds: int) -> int:
     sys.stdout.flush()
     if done.returncode:
         print(said[-3000:])
-        print(f"  again: python -m tests.fuzz {name} --input _build/fuzz/{name}/crash-…")
+        found = [path for path in (FOLDER / name).iterdir() if path.is_file()]
+        if found:
+            latest = max(found, key=lambda path: path.stat().st_mtime).relative_to(ROOT)
+            print(f"  again: python -m tests.fuzz {name} --input {latest}")
     return 1 if done.returncode else 0
 
 

@@ -2,7 +2,21 @@
 
 import pytest
 
-from glasstunnel.sim import Corrupt, Datagram, Delay, Drop, Duplicate, Layer, Network, Partition, Randomness
+from glasstunnel.sim import (
+    Corrupt,
+    Datagram,
+    Delay,
+    Drop,
+    Duplicate,
+    Layer,
+    Nat,
+    Network,
+    Partition,
+    Randomness,
+    Reorder,
+    Replay,
+    Truncate,
+)
 
 SENT = [Datagram(float(n), ("a", 1), ("b", 2), bytes([n]) * 8) for n in range(100)]
 
@@ -68,3 +82,114 @@ def test_randomness_is_decided_by_its_seed_and_cut_anywhere() -> None:
     assert all(0 <= number < 10 for number in numbers)
     assert sum(numbers) / 200 == pytest.approx(5, abs=0.6)
     assert {Randomness(str(n)).below(3) for n in range(50)} == {0, 1, 2}
+
+
+def test_reorder_holds_back_its_share() -> None:
+    arrived = through(Reorder(0.3, late=5))
+    assert sorted(d.data for d in arrived) == [d.data for d in SENT]
+    late = [d for d in arrived if d not in SENT]
+    assert 15 < len(late) < 45
+    assert all(0 < d.at - d.data[0] < 5 for d in late)
+
+
+def test_truncate_cuts_off_the_end() -> None:
+    for before, after in zip(SENT, through(Truncate(1)), strict=True):
+        assert len(after.data) < len(before.data)
+        assert before.data.startswith(after.data)
+    assert through(Truncate(0)) == SENT
+
+
+def test_a_partition_of_one_direction_stops_only_what_goes_there() -> None:
+    assert through(Partition(0, 1000, "b")) == []
+    assert through(Partition(0, 1000, "a")) == SENT
+
+
+INSIDE, OUTSIDE, SERVER = ("192.168.0.1", 1), "203.0.113.9", ("198.51.100.1", 51820)
+
+
+class Router:
+    """A network with a NAT alone."""
+
+    def __init__(self, lifetime: float = 30.0) -> None:
+        self.nat = Nat([INSIDE[0]], OUTSIDE, lifetime)
+        self.network = Network(Randomness("nat"), [self.nat])
+
+    def pass_on(self, at: float, source: tuple[str, int], destination: tuple[str, int]) -> list[Datagram]:
+        self.network.send(Datagram(at, source, destination, b"x"))
+        return self.network.arrivals(at)
+
+
+def test_a_nat_hides_the_source_and_lets_the_answer_in() -> None:
+    router = Router()
+    [out] = router.pass_on(0, INSIDE, SERVER)
+    assert out.source[0] == OUTSIDE
+    assert out.destination == SERVER
+    [back] = router.pass_on(1, SERVER, out.source)
+    assert (back.source, back.destination) == (SERVER, INSIDE)
+    [again] = router.pass_on(2, INSIDE, SERVER)
+    assert again.source == out.source
+
+
+def test_a_nat_lets_in_nobody_who_was_not_spoken_to() -> None:
+    router = Router()
+    [out] = router.pass_on(0, INSIDE, SERVER)
+    assert router.pass_on(1, ("198.51.100.2", 51820), out.source) == []
+    assert router.pass_on(1, (SERVER[0], 51821), out.source) == []
+    assert router.pass_on(1, SERVER, (OUTSIDE, 80)) == []
+
+
+def test_another_remote_has_another_mapping() -> None:
+    router = Router()
+    [one], [two] = router.pass_on(0, INSIDE, SERVER), router.pass_on(0, INSIDE, ("198.51.100.2", 2))
+    assert one.source != two.source
+
+
+def test_a_mapping_lives_while_it_is_used_and_its_port_changes_afterwards() -> None:
+    router = Router(lifetime=30)
+    [out] = router.pass_on(0, INSIDE, SERVER)
+    assert router.pass_on(29.9, SERVER, out.source)
+    assert router.pass_on(59.8, SERVER, out.source)
+    assert router.pass_on(89.8, SERVER, out.source) == []
+    [new] = router.pass_on(90, INSIDE, SERVER)
+    assert new.source[1] != out.source[1]
+
+
+def test_a_nat_that_forgets_gives_every_flow_another_port() -> None:
+    router = Router()
+    [out] = router.pass_on(0, INSIDE, SERVER)
+    router.nat.forget()
+    assert router.pass_on(1, SERVER, out.source) == []
+    [new] = router.pass_on(2, INSIDE, SERVER)
+    assert new.source[1] != out.source[1]
+
+
+def test_no_two_flows_share_a_port() -> None:
+    router = Router()
+    ports = {router.pass_on(0, INSIDE, ("198.51.100.1", n))[0].source[1] for n in range(400)}
+    assert len(ports) == 400
+    assert min(ports) >= 1024
+
+
+def test_what_is_not_behind_the_nat_passes_untouched() -> None:
+    [out] = Router().pass_on(0, ("192.0.2.7", 7), SERVER)
+    assert out.source == ("192.0.2.7", 7)
+
+
+def test_replay_adds_old_datagrams_and_leaves_the_others_alone() -> None:
+    arrived = through(Replay(0.5, late=3))
+    assert [d for d in arrived if d in SENT][:1] == SENT[:1]
+    assert sorted({d.data for d in arrived}) == [d.data for d in SENT]
+    added = len(arrived) - len(SENT)
+    assert 30 < added < 70
+    assert {d.source for d in arrived} == {("a", 1), ("b", 2)}, "some are sent back"
+    assert through(Replay(0)) == SENT
+
+
+def test_the_attacker_keeps_a_fair_sample_of_all_that_passed() -> None:
+    replay = Replay(1, memory=10)
+    network = Network(Randomness("sample"), [replay])
+    for datagram in SENT:
+        network.send(datagram)
+    kept = [datagram.data[0] for datagram in replay._captured]
+    assert len(kept) == 10
+    assert min(kept) < 40 < 60 < max(kept)

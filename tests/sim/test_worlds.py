@@ -115,3 +115,17 @@ def test_three_devices_share_one_world() -> None:
         world.send(spoke, packet("hi", f"10.0.0.{n}", "10.0.0.100"))
     world.advance(1)
     assert sorted(hub.inbox) == sorted(packet("hi", f"10.0.0.{n}", "10.0.0.100") for n in (1, 2))
+
+
+def test_who_sleeps_hears_nothing_and_wakes_to_everything_at_once(pair: Pair) -> None:
+    pair.connect()
+    pair.sleep(pair.right, 30)
+    pair.send(pair.left, packet("unheard"))
+    before = len(pair.right.sent)
+    pair.advance(29.9)
+    assert len(pair.right.sent) == before
+    assert packet("unheard") not in pair.right.inbox
+    pair.advance(30)  # left noticed the silence after 15 s and goes on asking
+    pair.send(pair.left, packet("heard"))
+    pair.advance(1)
+    assert pair.right.inbox[-1] == packet("heard")

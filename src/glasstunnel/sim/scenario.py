@@ -124,6 +124,8 @@ class Scenario:
             self._pass(self._dice.uniform(3))
         self._heal()
         self._converge()
+        self._restart()  # on a good network: one side believes in sessions that the other has lost
+        self._converge()
         return self._outcome()
 
     # Who there is
@@ -342,8 +344,6 @@ class Scenario:
     # The end
 
     def _heal(self) -> None:
-        if self._dice.uniform() < 0.3:
-            self._restart()  # the hardest moment: one side believes in sessions that the other has lost
         self._layers = [Delay(0.02)]
         self._pile()
         for node in self.world.nodes.values():
