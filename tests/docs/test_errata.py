@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from tests.docs.pages import DOCS, ROOT
+from tests.docs.named import missing, named
+from tests.docs.pages import DOCS
 
 PAGE = DOCS / "reference" / "errata.md"
 ROW = re.compile(
     r"^### (?P<name>[WS]\d+) [^\n]* \[[甲乙丙]\]\n(?P<body>.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL
 )
-TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def rows(text: str) -> dict[str, str]:
@@ -22,12 +22,8 @@ def unsettled(body: str) -> list[str]:
     """What a row lacks, or names that does not exist."""
     found = [part for part in ("流传：", "实际：", "依据：") if f"\n{part}" not in f"\n{body}"]
     grounds = body.partition("依据：")[2]
-    tests = TEST.findall(grounds)
-    for file, name in tests:
-        path = ROOT / file
-        if not path.is_file() or not re.search(rf"^def {name}\(", path.read_text("utf-8"), re.MULTILINE):
-            found.append(f"{file}::{name}")
-    if not tests and "](" not in grounds and not re.search("论文 §|上面的代码|`", grounds):
+    found += missing(grounds)
+    if not named(grounds) and "](" not in grounds and not re.search("论文 §|上面的代码|`", grounds):
         found.append("grounds")
     return found
 
