@@ -9,12 +9,11 @@ PAGE = DOCS / "reference" / "behaviours.md"
 
 
 def test_every_behaviour_names_tests_that_are_there() -> None:
-    text, _, differences = PAGE.read_text("utf-8").partition("## 有意不同的")
+    text = PAGE.read_text("utf-8")
     assert missing(text) == []
-    rows = re.findall(r"^\| (?!行为|---)(.+)$", text, re.MULTILINE)
+    rows = re.findall(r"^\| (?!行为|---)(.+)$", text.partition("## 有意不同的")[0], re.MULTILINE)
     assert len(rows) >= 60
     assert [row for row in rows if not named(row)] == []
-    assert named(differences) == []
 
 
 def test_a_test_that_is_not_there_is_noticed() -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from gettext import NullTranslations
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,7 @@ def test_entries_that_differ_only_in_reading_do_not_merge() -> None:
 
 def test_without_pypinyin_common_characters_still_stand_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypinyin", None)
+    monkeypatch.setattr("sphinx.locale.translators", {("general", "sphinx"): NullTranslations()})
     order = Order({})
     words = ["啊", "握手", "密钥", "安全", "座位", "一次", "㐂", "鑫"]
     assert [heading(order.key(word)) for word in words] == [

@@ -22,6 +22,7 @@ from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sea
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, ResponderHandshake, Rng
 from glasstunnel.wireguard.incoming import HANDSHAKES_PER_TICK, Incoming
 from glasstunnel.wireguard.keypair import Keypair
+from glasstunnel.wireguard.loop import comes_back
 from glasstunnel.wireguard.messages import (
     KEEPALIVE_SIZE,
     MAX_PACKET_SIZE,
@@ -241,6 +242,9 @@ class Device:
         if peer.endpoint is None:
             self._drop(peer, Drop.NO_ENDPOINT, burst.n)
             return Refused(Drop.NO_ENDPOINT, self._unreachable.report(now, burst, dst))
+        if comes_back(burst, dst, self.listen_port, peer.endpoint):
+            self._drop(peer, Drop.LOOP, burst.n)
+            return Refused(Drop.LOOP)
         keypair = peer.sendable(now, burst.n)
         if keypair is None:
             for packet in burst.packets():

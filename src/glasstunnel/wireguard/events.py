@@ -52,6 +52,7 @@ class Drop(StrEnum):
     TOO_LONG = "packet too long for a datagram"
     NO_ROUTE = "no peer for the destination"
     NO_ENDPOINT = "peer has no endpoint"
+    LOOP = "datagram to a peer on the way to that same peer"
     QUEUE_FULL = "queue of staged packets full"
     GAVE_UP = "no handshake in time"
     DOWN = "interface went down"
