@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import UnavailableError, core, pages, peers, tunnel, uapi
+from bench import UnavailableError, core, handshakes, pages, peers, tunnel, uapi
 from bench.search import compare
 
 
@@ -25,6 +25,7 @@ class Part(Protocol):
 PARTS: dict[str, tuple[str, Part]] = {
     "core": ("the pure core, about a minute", core),
     "peers": ("ten thousand peers, about half a minute", peers),
+    "handshakes": ("handshakes as responder, beside wireguard-go", handshakes),
     "tunnel": ("a tunnel between two namespaces", tunnel),
     "uapi": ("wg(8) with great configurations, beside wireguard-go", uapi),
     "search": ("the search of the book against others, about two minutes", compare),
