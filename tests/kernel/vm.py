@@ -35,6 +35,7 @@ class Guest:
     """
 
     def __init__(self, namespace: Namespace) -> None:
+        files = image.linux(), image.initramfs()  # while there is a network to fetch them from
         self._console = (image.BUILD / "console").open("w+b")
         ours, theirs = socket.socketpair()
         with namespace:
@@ -42,7 +43,7 @@ class Guest:
             run("ip", "link", "set", TAP, "up", "txqueuelen", "10000")
             with theirs:
                 self._process = subprocess.Popen(
-                    _command(image.linux(), image.initramfs(), theirs.fileno()),
+                    _command(*files, theirs.fileno()),
                     stdin=subprocess.DEVNULL,
                     stdout=self._console,
                     stderr=subprocess.STDOUT,
