@@ -12,6 +12,8 @@ import pytest
 from glasstunnel.host.answers import answer
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.namespace import Namespace
+from glasstunnel.host.netlink import Netlink
+from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
@@ -133,6 +135,29 @@ def test_a_port_in_use_leaves_everything_as_it_was(tunnel: Tunnel, loop: Loop) -
     assert reply(tunnel, "get=1") == before
     assert tunnel.udp.sockets == sockets
     assert initiations_from(tunnel, loop) == tunnel.udp.port
+
+
+@pytest.mark.interop
+def test_a_port_in_use_leaves_an_interface_that_did_not_come_up_as_it_was(
+    namespace: Namespace, loop: Loop, interface: str
+) -> None:
+    """It is up for everybody but us, since its port was in use; the next one is in use too."""
+    device = Device(b"\x40" * 32)
+    with closing(Tunnel(device, Tun(interface), None, loop)) as tunnel, closing(Udp()) as one:
+        assert reply(tunnel, "set=1", f"listen_port={one.port}", "fwmark=5") == "errno=0\n\n"
+        with Netlink() as net:
+            net.link_up(interface, 1420)
+        tunnel.follow()
+        assert tunnel._link
+        tunnel._link.read()
+        assert not device.is_up
+        before = reply(tunnel, "get=1")
+        with closing(Udp()) as other:
+            lines = (f"listen_port={other.port}", "fwmark=6")
+            assert reply(tunnel, "set=1", *lines) == f"errno={-errno.EADDRINUSE}\n\n"
+        assert reply(tunnel, "get=1") == before
+        assert reply(tunnel, "set=1", "listen_port=0") == "errno=0\n\n"
+        assert device.is_up
 
 
 def test_the_port_that_it_has_already_is_kept_with_its_sockets(tunnel: Tunnel) -> None:

@@ -330,10 +330,16 @@ def test_a_socket_that_listens_already_is_served(tmp_path: Path, loop: Loop) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_does_not_listen_is_refused_in_one_sentence_and_left_open() -> None:
-    with socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_INET) as other:
+def test_what_does_not_listen_at_a_file_is_refused_in_one_sentence_and_left_open() -> None:
+    with (
+        socket.socket(socket.AF_UNIX) as deaf,
+        socket.socket(socket.AF_INET) as other,
+        socket.socket(socket.AF_UNIX) as abstract,
+    ):
         other.listen()
-        for one in (deaf, other):
+        abstract.bind(f"\0glasstunnel {os.getpid()}")
+        abstract.listen()
+        for one in (deaf, other, abstract):
             with pytest.raises(HostError, match=rf"^the file descriptor {one.fileno()} is no control"):
                 control.adopt(one.fileno())
             os.fstat(one.fileno())

@@ -318,3 +318,14 @@ def test_a_scope_is_the_interface_and_not_its_name(namespace: Namespace) -> None
             six._scope_number("eth7")
         subprocess.run(["ip", "link", "add", "eth7", "type", "veth", "peer", "name", "eth8"], check=True)
         assert six._scope_number("eth7") == socket.if_nametoindex("eth7") != number
+
+
+@pytest.mark.parametrize(
+    "scope", ["99999999999999", "2147483648", "9" * 5000, "a" * 16, "gone", "lo" + "\ufffd" * 5]
+)
+def test_a_scope_that_can_be_no_interface_is_counted_as_none(scope: str) -> None:
+    """wg(8) passes on whatever somebody wrote behind the %."""
+    with closing(Udp()) as udp:
+        for _ in range(2):
+            udp.send([b"\1\0\0\0 hello"], Path((f"fe80::1%{scope}", 5)))
+        assert udp.errors == {"ENODEV": 2}

@@ -124,6 +124,9 @@ def adopt(fd: int) -> socket.socket:
     if listener.family != socket.AF_UNIX or not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         listener.detach()
         raise HostError(f"the file descriptor {fd} is no control socket: expected a Unix socket that listens")
+    if not isinstance(listener.getsockname(), str):  # an abstract name is bytes
+        listener.detach()
+        raise HostError(f"the file descriptor {fd} is no control socket: expected one with a file to it")
     listener.set_inheritable(False)
     return listener
 

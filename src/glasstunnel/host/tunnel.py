@@ -105,10 +105,15 @@ class Tunnel:
         """
         mark = self.device.fwmark if fwmark is None else fwmark
         if not self._udp:
+            before = self.device.listen_port, self.device.fwmark
             self.device.listen_port = self.device.listen_port if port is None else port
             self.device.fwmark = mark
             if self._link_is_up:  # and the port before this one was in use
-                self.up()
+                try:
+                    self.up()
+                except HostError:
+                    self.device.listen_port, self.device.fwmark = before
+                    raise
         elif port is not None and port != self._udp.port:
             assert self._path
             self._unwatch_datagrams()

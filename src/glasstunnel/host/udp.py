@@ -41,6 +41,8 @@ ANCILLARY = socket.CMSG_SPACE(_IN6_PKTINFO.size) + socket.CMSG_SPACE(4)
 
 _SIOCGIFNAME, _SIOCGIFINDEX = 0x8910, 0x8933
 _IFREQ = struct.Struct("=16si20x")  # struct ifreq: name, index: netdevice(7)
+_LONGEST_NAME = 15  # bytes: IFNAMSIZ with its NUL
+_GREATEST_INDEX = 0x7FFFFFFF  # the kernel has it in an int
 
 _GONE = {errno.EINVAL, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENODEV}
 """What the kernel says of a source address or an interface that is no more: IPv6 EINVAL, IPv4 EINVAL in old
@@ -163,7 +165,7 @@ class UdpSocket:
         """
         known = self._scopes.get(name)
         if known is None or not self._interface_name(known):
-            self._scopes[name] = known = int(name) if name.isdecimal() else self._interface_index(name)
+            self._scopes[name] = known = self._interface_index(name)
         return known
 
     def _scope_name(self, index: int) -> str:
@@ -174,7 +176,13 @@ class UdpSocket:
     # Both in the namespace of the socket, wherever the thread is
 
     def _interface_index(self, name: str) -> int:
-        return int(_IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFINDEX, _IFREQ.pack(name.encode(), 0)))[1])
+        packed = name.encode()
+        number = int(name) if name.isdecimal() and len(name) <= _LONGEST_NAME else 0
+        if (
+            len(packed) > _LONGEST_NAME or number > _GREATEST_INDEX
+        ):  # whoever configures us may write anything
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        return number or int(_IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFINDEX, _IFREQ.pack(packed, 0)))[1])
 
     def _interface_name(self, index: int) -> str:
         try:
