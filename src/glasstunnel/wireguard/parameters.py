@@ -36,7 +36,7 @@ class Parameters:
     """An initiation is repeated for so long before the peer is given up (WP §6.4)."""
 
     rekey_timeout: float = 5.0
-    """Time between two initiations to one peer at the least, and until one is repeated (WP §6.4)."""
+    """Time between two initiations to one peer at the least, and until one is repeated (WP §6.1, §6.4)."""
 
     rekey_jitter: float = 1 / 3
     """A repetition comes later by a random part of this, so that two peers do not collide for ever (WP §6.1).
