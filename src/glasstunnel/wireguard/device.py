@@ -22,7 +22,7 @@ from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sea
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, ResponderHandshake, Rng
 from glasstunnel.wireguard.incoming import HANDSHAKES_PER_TICK, Incoming
 from glasstunnel.wireguard.keypair import Keypair
-from glasstunnel.wireguard.loop import comes_back
+from glasstunnel.wireguard.routing_loop import comes_back
 from glasstunnel.wireguard.messages import (
     KEEPALIVE_SIZE,
     MAX_PACKET_SIZE,
