@@ -169,6 +169,16 @@ def test_a_name_in_one_language_finds_what_is_written_in_another(browser: Browse
     assert found[0].index("index.html#约定") < found[0].index("index.html#别的")
 
 
+def test_a_word_in_capitals_is_a_name_and_no_pinyin(browser: Browser, tmp_path: Path) -> None:
+    text = "首页\n====\n\n模式\n----\n\n这里用 XK。\n\n接口\n----\n\n升起与落下。\n"
+    make(site(tmp_path / "source", {"index": text}), tmp_path / "html")
+    with opened(browser) as (page, _):
+        page.goto((tmp_path / "html" / "index.html").as_uri())
+        name, pinyin = (answer["found"] for answer in ask(page, ["XK", "xk"]))
+    assert name == ["index.html#模式"]
+    assert set(pinyin) == {"index.html#模式", "index.html#接口"}
+
+
 @pytest.mark.parametrize("start", ALL, indirect=True, ids=["-".join(pair) for pair in ALL])
 def test_a_reader_searches_by_keyboard_and_lands_on_the_marked_section(start: Path, browser: Browser) -> None:
     with opened(browser) as (page, troubles):

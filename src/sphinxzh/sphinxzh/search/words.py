@@ -23,6 +23,7 @@ ASKING = frozenset(
     到底 究竟 一下 请问 这个 那个 这些 那些 的 了 吗 呢 吧 啊 么 是 在 和 与 或 把 被 也 还 很
     我 你 它 他 们 这 那 我们 你们 他们 它们 自己
     会 能 要 让 就 都 又 再 才 只 着 过 得 地 从 给 为 而 但 之 其 所 于
+    一直 总是 老是
     多久 多大 多长 为啥 咋 原因 有什么 会怎样 会怎么样 需要 必须 可能 已经 还是 以及 如果 因为 所以 但是 而且
     how what why when where which who is are was the an of to in on and or for with do does can it this that
     """.split()  # noqa: SIM905  (a list of words, to be read as one)

@@ -185,7 +185,7 @@
       const [word, ...inner] = parts(piece);
       if (!word || this.index.asking.has(word)) return;
       const needs =
-        this._either(word, asked) ??
+        this._either(word, piece, asked) ??
         this._known(word, inner) ??
         this._asPinyin(word, asked) ??
         this._begun(word) ??
@@ -205,8 +205,10 @@
       for (const word of name.split(" ")) asked.marks.add(word);
     }
 
-    /** A word of few sections and no title that would be pinyin, too: a book may give it as an example. */
-    _either(word, asked) {
+    /** A word of few sections and no title that would be pinyin, too: a book may give it as an example.  Not
+     *  so a word in capitals: nobody types pinyin in them, and `XK` is a name. */
+    _either(word, piece, asked) {
+      if (/\p{Lu}/u.test(piece)) return null;
       const { titled, length } = this.index.postings(word);
       const meaning = length && length <= FEW && !titled.includes(1) ? this.pinyin.meaning(word) : null;
       if (!meaning?.choices || meaning.isBegun) return null;
