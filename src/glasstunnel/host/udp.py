@@ -301,7 +301,7 @@ def scope_number(name: str, index: Callable[[str], int] = socket.if_nametoindex)
     Whoever configures us may write anything there. Raises :exc:`OSError` for what can be no interface.
     """
     number = int(name) if name.isdecimal() and len(name) <= _LONGEST_NAME else 0
-    if len(name.encode()) > _LONGEST_NAME or number > _GREATEST_INDEX:
+    if len(name.encode()) > _LONGEST_NAME or "\0" in name or number > _GREATEST_INDEX:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     return number or index(name)
 
