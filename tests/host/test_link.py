@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import select
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,11 +11,12 @@ from contextlib import closing
 
 import pytest
 
-from glasstunnel.host import libc
 from glasstunnel.host.clock import Timer, now
 from glasstunnel.host.link import Link, LinkState
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.namespace import Namespace
+from glasstunnel.host.routes import Routes
+from glasstunnel.host.rtnetlink import HOME
 from glasstunnel.host.tun import Tun
 
 pytestmark = pytest.mark.interop
@@ -23,6 +25,11 @@ PATIENCE = 10.0  # seconds: a safety net
 
 def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True)
+
+
+def read_all(fd: int) -> None:
+    while select.select([fd], [], [], PATIENCE)[0]:
+        os.read(fd, 1)
 
 
 class Life:
@@ -156,11 +163,20 @@ def test_a_link_that_moved_and_was_deleted_before_we_looked_is_deleted(life: Lif
         life.serve_until(lambda: life.deletions)
 
 
-def test_a_link_that_moved_before_our_question_came_is_found(life: Life, interface: str) -> None:
-    """The socket is made where the TUN was; the answer is that there is no such link."""
+def test_a_link_that_moved_before_our_question_came_is_found(
+    life: Life, interface: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question is for where the TUN was; the answer is that there is no such link."""
+    ask, moves = life.link._ask, iter((True,))
     with closing(Namespace()) as there:
+
+        def late() -> None:
+            if next(moves, False):
+                life.move(there)
+            ask()
+
+        monkeypatch.setattr(life.link, "_ask", late)
         life.link._follow()
-        life.move(there)
         with there:
             ip("link", "set", interface, "up")
         life.serve_until(lambda: life.states)
@@ -169,10 +185,7 @@ def test_a_link_that_moved_before_our_question_came_is_found(life: Life, interfa
 
 def test_news_that_did_not_fit_are_replaced_by_the_truth(life: Life, interface: str) -> None:
     """ENOBUFS: the socket's buffer was full, and some message was lost (netlink(7))."""
-    assert life.link._socket
-    life.link._socket.setsockopt(
-        socket.SOL_SOCKET, socket.SO_RCVBUF, 1
-    )  # the least there is: a message or two
+    life.link._news.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least: a message or two
     for _ in range(10):
         ip("link", "set", interface, "up")
         ip("link", "set", interface, "down")
@@ -180,25 +193,58 @@ def test_news_that_did_not_fit_are_replaced_by_the_truth(life: Life, interface: 
     life.serve_until(lambda: life.states and life.states[-1] == LinkState(True, 1333))
 
 
-def test_without_the_rights_to_follow_it_the_link_is_not_heard_of_any_more(
+def test_its_namespace_ends_although_the_link_is_followed(life: Life, interface: str) -> None:
+    """A socket of ours in it would keep it, and the TUN, alive. Its end is told by the TUN itself."""
+    second, third = Namespace(), Namespace()
+    with closing(second), closing(third):
+        life.move(second)
+        life.serve_until(lambda: life.link._place[1] != HOME)
+        with second:
+            life.move(third)
+        with third:
+            ip("link", "set", interface, "up")
+        life.serve_until(lambda: life.states and life.states[-1].up)
+    with pytest.raises(OSError, match=os.strerror(errno.EBADFD)):
+        read_all(life.tun.fd)
+
+
+def test_the_routes_of_a_followed_tun_are_heard_of_wherever_it_goes(life: Life, interface: str) -> None:
+    with (
+        closing(Namespace()) as second,
+        closing(Namespace()) as third,
+        closing(Routes(place=life.tun.namespace)) as routes,
+    ):
+        life.move(second)
+        life.serve_until(lambda: life.link._place[1] != HOME)
+        number = life.link._place[1]
+        with second:
+            life.move(third)
+        life.serve_until(lambda: life.link._place[1] not in (HOME, number))
+        with third:
+            ip("link", "set", interface, "up")
+            ip("route", "add", "10.0.0.0/8", "dev", interface, "mtu", "1299")
+        routes.changed()
+        assert routes.mtu(bytes((10, 0, 0, 1)), 1420) == 1299
+        with third:
+            ip("route", "change", "10.0.0.0/8", "dev", interface, "mtu", "1298")
+        assert select.select([routes.fd], [], [], 0)[0]
+
+
+def test_a_link_whose_namespace_nobody_tells_is_not_heard_of_any_more(
     life: Life, interface: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As without CAP_SYS_ADMIN, where setns(2) is refused. Its end is heard of all the same, by the TUN."""
+    """As without CAP_NET_ADMIN there. Its end is heard of all the same, by the TUN."""
     ip("link", "set", interface, "up")
     life.serve_until(lambda: life.states)
     with closing(Namespace()) as there:
         life.move(there)
-        with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
-            patch.setattr(libc, "setns", _refused)
+        monkeypatch.setattr(life.tun, "namespace_fd", lambda: -1)
+        with caplog.at_level(logging.WARNING):
             life.serve_until(lambda: caplog.records)
         with there:
             ip("link", "set", interface, "up")
         life.link.read()
         assert life.states == [LinkState(True, 1500), LinkState(False, 1500)]
     assert [record.message for record in caplog.records] == [
-        f"the link of {interface} cannot be followed: Operation not permitted"
+        f"the link of {interface} cannot be followed: No such device"
     ]
-
-
-def _refused(_fd: int, _nstype: int) -> None:
-    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))

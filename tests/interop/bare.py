@@ -35,10 +35,12 @@ def start(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def staying(*words: str, fds: tuple[int, ...] = (), **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run it in the foreground; at the end of the block it is ended, if it has not."""
+def staying(
+    *words: str, fds: tuple[int, ...] = (), prefix: tuple[str, ...] = (), **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run it in the foreground; at the end of the block it is ended, if it has not. ``prefix`` starts it."""
     process = subprocess.Popen(
-        [PROGRAM, *words],
+        [*prefix, PROGRAM, *words],
         env=environment(**variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

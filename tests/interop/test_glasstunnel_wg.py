@@ -437,3 +437,23 @@ def test_deleted_in_another_namespace_it_ends(lab: Lab) -> None:
         with there:
             run("ip", "link", "delete", name)
         assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize("state", ["up", "down"])
+@pytest.mark.parametrize(
+    "prefix", [(), ("setpriv", "--bounding-set", "-sys_admin")], ids=["root", "confined"]
+)
+def test_it_ends_with_the_namespace_into_which_it_was_moved(
+    ours: Host, state: str, prefix: tuple[str, ...]
+) -> None:
+    """Nothing of ours lives there, so the namespace can end; CAP_SYS_ADMIN would be needed to enter it."""
+    name, there = ours.interface, Namespace()
+    with closing(there), bare.staying("-f", name, prefix=prefix) as process:
+        until(lambda: control.is_served(name), "it serves")
+        run("ip", "link", "set", name, "netns", f"/proc/{os.getpid()}/fd/{there.fd}")
+        with there:
+            run("ip", "link", "set", name, state)
+        if state == "up":
+            until(lambda: bare.ports(ours), "it has heard of that")
+        there.close()
+        assert process.wait(timeout=60) == 0

@@ -4,7 +4,9 @@ Rule: what the kernel says of the link is told in the order in which it happened
 trying: a write to an interface that is down would be an error with other meanings too. Where the link is, and
 whether it still exists, only the TUN's own file descriptor knows: a link that moves into another network
 namespace is deleted as far as the one that it leaves can tell. So after such news the TUN is asked, and
-followed. Section: rtnetlink(7), netlink(7), Linux if_tun.h ``TUNGETDEVNETNS``.
+followed, from home: the namespace gets a number here, by which the kernel speaks of it. When that namespace
+ends, its number ends first, and only the TUN itself can tell (tunnel.py reads it). Section: rtnetlink(7),
+netlink(7), Linux if_tun.h ``TUNGETDEVNETNS``.
 """
 
 import errno
@@ -12,27 +14,23 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from typing import NamedTuple
 
-from glasstunnel.host.errors import reason
+from glasstunnel.host import rtnetlink
 from glasstunnel.host.loop import Loop
-from glasstunnel.host.namespace import inside
+from glasstunnel.host.rtnetlink import HOME, Message, attribute, attributes
 from glasstunnel.host.tun import Tun
 
-# linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if.h
-_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
+# linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h, linux/if.h
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
-_ATTRIBUTE = struct.Struct("=HH")  # struct rtattr: length, type
-_UINT = struct.Struct("=I")
+_GENERAL = bytes(4)  # struct rtgenmsg with its padding
+_INT = struct.Struct("=i")
 _RTMGRP_LINK = 1
-_NLM_F_REQUEST = 1
-_NLMSG_ERROR, _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK = 2, 16, 17, 18
-_IFLA_IFNAME, _IFLA_MTU = 3, 4
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWNSID, _RTM_GETNSID = 16, 17, 18, 88, 90
+_IFLA_IFNAME, _IFLA_MTU, _IFLA_TARGET_NETNSID = 3, 4, 46
+_NETNSA_NSID, _NETNSA_FD = 1, 3
 _IFF_UP = 1
-_LONGEST = 1 << 16  # bytes; the kernel sends no longer message of links
-_QUESTION = 1  # the sequence number of ours; news have 0
 
 _log = logging.getLogger(__name__)
 
@@ -61,22 +59,25 @@ class Link:
     ) -> None:
         self._tun, self._loop = tun, loop
         self._on_change, self._on_deleted = on_change, on_deleted
-        self._socket: socket.socket | None = None
-        self._place: tuple[str, int] | None = None  # name and namespace that the socket is for
+        self._news, self._questions = rtnetlink.connect(_RTMGRP_LINK), rtnetlink.connect()
+        self._home = os.stat("/proc/thread-self/ns/net").st_ino
+        self._place: tuple[str, int] = "", HOME  # name, and number of the namespace
         self._index = 0  # of the link there; 0 until the kernel has said it
+        self._asked = 0  # questions, of which each has its sequence number; that of news is 0
         self._state: LinkState | None = None
+        loop.watch(self._news.fileno(), self.read)
         self._follow()
 
     def read(self) -> None:
         """Take in what the kernel has said of the link until now."""
-        news, overrun = self._socket, False
-        while news and news is self._socket:  # it may be closed, or another one, after any message
+        overrun = False
+        while self._news.fileno() >= 0:  # any message may close it
             try:
-                messages = list(_messages(news.recv(_LONGEST)))
+                messages = rtnetlink.receive(self._news)
             except BlockingIOError:
                 if not overrun:
                     return
-                self._ask(news)  # now there is room for the answer
+                self._ask()  # now there is room for the answer
                 overrun = False
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
@@ -84,108 +85,74 @@ class Link:
                 overrun = True  # some news did not fit into the socket's buffer: what is true in the end?
             else:
                 for message in messages:
-                    if news is self._socket:
-                        self._take(*message)
+                    self._take(message)
 
     def close(self) -> None:
         """Follow it no longer. Harmless when closed already."""
-        if self._socket:
-            self._loop.unwatch(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        if self._news.fileno() >= 0:
+            self._loop.unwatch(self._news.fileno())
+            self._news.close()
+            self._questions.close()
 
-    def _follow(self) -> None:
-        """Listen where the TUN is now, unless it is nowhere any more."""
-        self.close()
+    def _follow(self, failure: int = 0) -> None:
+        """Ask for the link where the TUN is now, unless it is nowhere, or this has failed there already."""
         try:
-            name, namespace = self._tun.current_name(), self._tun.namespace_fd()
-        except OSError:  # EBADFD
+            place = self._tun.current_name(), self._number()
+        except OSError as error:
+            if error.errno != errno.EBADFD:
+                raise
+            self.close()
             self._on_deleted()
             return
+        if failure and place == self._place:
+            _log.warning("the link of %s cannot be followed: %s", self._tun.name, os.strerror(failure))
+            return
+        self._place, self._index = place, 0
+        self._ask()
+
+    def _number(self) -> int:
+        """The number by which the kernel speaks, at home, of the namespace where the TUN is now."""
+        namespace = self._tun.namespace_fd()
+        if namespace < 0:
+            return HOME  # or nobody tells
         try:
-            self._place = name, _number(namespace)
-            self._socket = self._listen(namespace)
+            which = attribute(_NETNSA_FD, _INT.pack(namespace))
+            if os.fstat(namespace).st_ino != self._home:
+                any_number = attribute(_NETNSA_NSID, _INT.pack(HOME))
+                rtnetlink.send(self._questions, _RTM_NEWNSID, _GENERAL + which + any_number)
+            rtnetlink.send(self._questions, _RTM_GETNSID, _GENERAL + which)
+            while (answer := rtnetlink.receive(self._questions)[0]).kind != _RTM_NEWNSID:
+                pass  # an error: it had a number already, or we may not give it one
+            return int(_INT.unpack(dict(attributes(answer.body[len(_GENERAL) :]))[_NETNSA_NSID])[0])
         finally:
-            if namespace >= 0:
-                os.close(namespace)
-        self._index = 0
-        self._loop.watch(self._socket.fileno(), self.read)
-        self._ask(self._socket)
+            os.close(namespace)
 
-    def _listen(self, namespace: int) -> socket.socket:
-        """A netlink socket in that namespace, or in ours if we may not enter it."""
-        try:
-            with inside(namespace) if namespace >= 0 else nullcontext():
-                return _subscribed()
-        except PermissionError as error:
-            _log.warning("the link of %s cannot be followed: %s", self._tun.name, reason(error))
-            return _subscribed()
-
-    def _ask(self, news: socket.socket) -> None:
+    def _ask(self) -> None:
         """Ask for the link by its name; the answer comes in its turn, between the news."""
-        assert self._place
-        name = self._place[0].encode() + b"\0"
-        attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(name), _IFLA_IFNAME) + name + bytes(-len(name) % 4)
-        size = _HEADER.size + _LINK.size + len(attribute)
-        header = _HEADER.pack(size, _RTM_GETLINK, _NLM_F_REQUEST, _QUESTION, 0)
-        news.send(header + _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute)
+        name, nsid = self._place
+        question = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(_IFLA_IFNAME, name.encode() + b"\0")
+        if nsid != HOME:
+            question += attribute(_IFLA_TARGET_NETNSID, _INT.pack(nsid))
+        self._asked += 1
+        rtnetlink.send(self._news, _RTM_GETLINK, question, self._asked)
 
-    def _take(self, kind: int, sequence: int, body: bytes) -> None:
-        if kind == _NLMSG_ERROR:
-            if self._has_moved():  # between our look at the TUN and our question
-                self._follow()
+    def _take(self, message: Message) -> None:
+        kind, sequence, body, nsid = message
+        if kind == rtnetlink.ERROR:
+            if sequence == self._asked:  # it may have moved between our look at the TUN and our question
+                self._follow(-_INT.unpack_from(body)[0])
             return
         if kind not in (_RTM_NEWLINK, _RTM_DELLINK):
             return
         _, _, index, flags, _ = _LINK.unpack_from(body)
-        if sequence == _QUESTION:
+        if sequence == self._asked:
             self._index = index
-        elif index != self._index:
+        elif sequence or (nsid, index) != (self._place[1], self._index):
             return
         if kind == _RTM_DELLINK:
             self._follow()
             return
-        before, self._state = self._state, LinkState(bool(flags & _IFF_UP), _mtu(body))
+        (mtu,) = _INT.unpack(dict(attributes(body[_LINK.size :]))[_IFLA_MTU])
+        before, self._state = self._state, LinkState(bool(flags & _IFF_UP), mtu)
         if self._state != before:
             self._on_change(self._state)
-
-    def _has_moved(self) -> bool:
-        try:
-            name, namespace = self._tun.current_name(), self._tun.namespace_fd()
-        except OSError:
-            return True
-        place = name, _number(namespace)
-        if namespace >= 0:
-            os.close(namespace)
-        return place != self._place
-
-
-def _number(namespace: int) -> int:
-    """What tells one namespace from another; 0 for that which could not be asked for."""
-    return os.fstat(namespace).st_ino if namespace >= 0 else 0
-
-
-def _subscribed() -> socket.socket:
-    """A netlink socket that hears of the links of the current namespace."""
-    news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-    news.setblocking(False)
-    news.bind((0, _RTMGRP_LINK))
-    return news
-
-
-def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Type, sequence number and body of each message in what was received."""
-    while len(data) >= _HEADER.size:
-        length, kind, _, sequence, _ = _HEADER.unpack_from(data)
-        yield kind, sequence, data[_HEADER.size : length]
-        data = data[(length + 3) & ~3 :]
-
-
-def _mtu(body: bytes) -> int:
-    """The MTU in a message of a link; each such message has one."""
-    at = _LINK.size
-    while True:
-        length, kind = _ATTRIBUTE.unpack_from(body, at)
-        if kind == _IFLA_MTU:
-            return int(_UINT.unpack_from(body, at + _ATTRIBUTE.size)[0])
-        at += (length + 3) & ~3

@@ -5,9 +5,8 @@ address, a route, a rule or a next hop of the namespace forgets them all, and th
 is not announced is an MTU that the kernel learns from ICMP; it is seen after the next change. Section:
 rtnetlink(7); kernel socket.c ``send4``, device.c ``wg_xmit`` (``dst_mtu``).
 
-A socket keeps its namespace alive, and a TUN may be moved into one that its owner wants to see die. So no
-socket stays in a foreign namespace: for each question one is opened there, and the news of all namespaces
-that ours knows of come to the one at home (NETLINK_LISTEN_ALL_NSID).
+A TUN may be in another namespace than we are. For each question a socket is opened there, since none may
+stay (rtnetlink.py); of changes we hear once link.py, which follows the TUN, has given the namespace a number.
 
 This is netlink by hand: an answer takes 50 µs, and a packet waits for it.
 """
@@ -16,24 +15,21 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
-_REQUEST = 1  # NLM_F_REQUEST
+from glasstunnel.host import rtnetlink
+from glasstunnel.host.rtnetlink import attribute, attributes
+
 _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
 _GROUPS = sum(  # RTNLGRP_…: links, addresses, routes and rules of both families, next hops
     1 << (group - 1) for group in (1, 5, 7, 8, 9, 11, 19, 32)
 )
 _DST, _SRC, _OIF, _METRICS, _MARK, _IP_PROTO, _SPORT, _DPORT = 1, 2, 4, 8, 16, 27, 28, 29  # RTA_…
 _METRIC_MTU = 2  # RTAX_MTU
-_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID = 270, 8
-_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
 _ROUTE = struct.Struct("=8BI")  # struct rtmsg: family, lengths of destination and source, …, flags
-_ATTRIBUTE = struct.Struct("=HH")  # struct rtattr: length with this header, type
 _UINT = struct.Struct("=I")
 _UDP = bytes((socket.IPPROTO_UDP,))
-_ALIGNMENT = 4
-_LONGEST = 1 << 15
 _MOST = 4096  # answers; whoever can make us ask must not fill our memory
 
 
@@ -65,12 +61,9 @@ class Routes:
         self._known: dict[tuple[bytes, bytes, int, tuple[int, int]], Route | None] = {}
         with ExitStack() as sockets:
             with place() if place else nullcontext():
-                self._news = sockets.enter_context(_netlink(_GROUPS))
-            if place:
-                with suppress(PermissionError):  # then we hear of home only
-                    self._news.setsockopt(_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID, 1)
-            else:
-                self._questions = sockets.enter_context(_netlink())
+                self._news = sockets.enter_context(rtnetlink.connect(_GROUPS))
+            if not place:
+                self._questions = sockets.enter_context(rtnetlink.connect())
             self._sockets = sockets.pop_all()
         self.fd = self._news.fileno()
 
@@ -82,7 +75,7 @@ class Routes:
         """Forget everything: the kernel has announced a change."""
         while True:
             try:
-                self._news.recv(_LONGEST)
+                self._news.recv(rtnetlink.LONGEST)
             except BlockingIOError:
                 break
             except OSError:  # ENOBUFS: there was more news than room for it; that there was some is enough
@@ -121,7 +114,7 @@ class Routes:
     def _question(self) -> Iterator[socket.socket]:
         """A socket in the namespace that matters."""
         if self._place:
-            with self._place(), _netlink() as one:
+            with self._place(), rtnetlink.connect() as one:
                 yield one
         else:
             yield self._questions
@@ -129,47 +122,27 @@ class Routes:
     def _ask(self, destination: bytes, source: bytes, mark: int, ports: tuple[int, int]) -> Route | None:
         family = socket.AF_INET if len(destination) == 4 else socket.AF_INET6
         question = _ROUTE.pack(family, 8 * len(destination), 8 * len(source), 0, 0, 0, 0, 0, 0)
-        question += _attribute(_DST, destination)
+        question += attribute(_DST, destination)
         if source:
-            question += _attribute(_SRC, source)
+            question += attribute(_SRC, source)
         if mark:
-            question += _attribute(_MARK, _UINT.pack(mark))
+            question += attribute(_MARK, _UINT.pack(mark))
         if any(ports):
-            question += _attribute(_IP_PROTO, _UDP)
+            question += attribute(_IP_PROTO, _UDP)
             for kind, port in zip((_SPORT, _DPORT), ports, strict=True):
-                question += _attribute(kind, port.to_bytes(2))
-        header = _HEADER.pack(_HEADER.size + len(question), _RTM_GETROUTE, _REQUEST, 0, 0)
+                question += attribute(kind, port.to_bytes(2))
         try:
             with self._question() as one:
-                one.send(header + question)
-                answer = one.recv(_LONGEST)  # there already: the kernel answers within the call before
+                rtnetlink.send(one, _RTM_GETROUTE, question)
+                answer = rtnetlink.receive(one)[0]
         except OSError:
             return None
-        _, kind, *_ = _HEADER.unpack_from(answer)
-        if kind != _RTM_NEWROUTE:  # an error: the network is unreachable
+        if answer.kind != _RTM_NEWROUTE:  # an error: the network is unreachable
             return None
-        found = dict(_attributes(answer[_HEADER.size + _ROUTE.size :]))
-        metrics = dict(_attributes(found.get(_METRICS, b"")))
+        found = dict(attributes(answer.body[_ROUTE.size :]))
+        metrics = dict(attributes(found.get(_METRICS, b"")))
         return Route(_number(found, _OIF), _number(metrics, _METRIC_MTU))
 
 
-def _netlink(groups: int = 0) -> socket.socket:
-    one = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-    one.bind((0, groups))
-    return one
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    padding = bytes(-len(value) % _ALIGNMENT)
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + padding
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(data) >= _ATTRIBUTE.size:
-        length, kind = _ATTRIBUTE.unpack_from(data)
-        yield kind, data[_ATTRIBUTE.size : length]
-        data = data[max(_ATTRIBUTE.size, -(-length // _ALIGNMENT) * _ALIGNMENT) :]
-
-
-def _number(attributes: dict[int, bytes], kind: int) -> int:
-    return int.from_bytes(attributes.get(kind, b""), sys.byteorder)
+def _number(found: dict[int, bytes], kind: int) -> int:
+    return int.from_bytes(found.get(kind, b""), sys.byteorder)
