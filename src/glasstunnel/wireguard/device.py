@@ -2,7 +2,8 @@
 
 Rule: whatever goes in or out passes through five functions, ``seal`` and ``open`` for bursts of transport
 data, ``receive`` for handshake messages, which ``enqueue`` lets wait for a tick, ``up`` and ``tick`` for
-time. Whoever calls them does what the result says. Section: WP §2 (cryptokey routing), §5.3 (load), §5.4
+time. Whoever calls them does what the result says. What a handshake message brings about is in
+:mod:`~glasstunnel.wireguard.intake`. Section: WP §2 (cryptokey routing), §5.3 (load), §5.4
 (messages).
 """
 
@@ -14,23 +15,20 @@ from math import inf
 from glasstunnel.ip.packet import source, total_length
 from glasstunnel.noise import CURVE25519, InvalidPublicKeyError, KeyPair
 from glasstunnel.noise.dh import clamp
+from glasstunnel.wireguard import intake
 from glasstunnel.wireguard.allowed_ips import AllowedIPs
 from glasstunnel.wireguard.burst import Burst
-from glasstunnel.wireguard.cookie import CookieChecker, source_of
+from glasstunnel.wireguard.cookie import CookieChecker
 from glasstunnel.wireguard.ecn import NOT_ECT, decapsulate, encapsulate
-from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Send, Staged
-from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, HandshakeError, ResponderHandshake, Rng
+from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Staged
+from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, Rng
 from glasstunnel.wireguard.incoming import HANDSHAKES_PER_TICK, Incoming
 from glasstunnel.wireguard.keypair import Keypair
 from glasstunnel.wireguard.routing_loop import comes_back
 from glasstunnel.wireguard.messages import (
     KEEPALIVE_SIZE,
     MAX_PACKET_SIZE,
-    CookieReply,
-    Initiation,
     MessageError,
-    MessageType,
-    Response,
     message_type,
     receiver_index,
 )
@@ -70,6 +68,8 @@ class Device:
         self.incoming = Incoming(parameters)
         """Handshake messages that wait for a tick."""
         self.rate_limiter = RateLimiter()
+        self.cookies: CookieChecker
+        """Of our public key; none until there is one."""
         self._unreachable = Unreachable()
         self.is_up = False
         """Whether the interface is up: only then does the device speak before it is spoken to."""
@@ -103,7 +103,7 @@ class Device:
         self.private_key = private_key
         self.static = CURVE25519.keypair(private_key) if private_key is not None else None
         if self.static:
-            self._checker = CookieChecker(self.static.public, self.parameters)
+            self.cookies = CookieChecker(self.static.public, self.parameters)
             self.remove_peer(self.static.public)
             for peer in self.peers.values():
                 self._precompute(peer)
@@ -213,7 +213,10 @@ class Device:
             wall: nanoseconds since 1970, for the timestamp of initiations.
             rng: randomness, such as ``os.urandom``.
         """
-        events = self.work_off(now, wall, rng)
+        events: list[Event] = []
+        for _ in range(min(HANDSHAKES_PER_TICK, len(self.incoming))):
+            events += self.receive(now, wall, rng, *self.incoming.first)
+            self.incoming.done()
         for peer in self.schedule.due(now):
             events += peer.tick(now, wall, rng)
         return events
@@ -309,20 +312,10 @@ class Device:
         try:
             message_type(datagram)
         except MessageError:
-            self._ignore(Drop.MALFORMED)
+            self.ignore(Drop.MALFORMED)
         else:
             if not self.incoming.put(bytes(datagram), path):
-                self._ignore(Drop.HANDSHAKES_FULL)
-
-    def work_off(self, now: float, wall: int, rng: Rng) -> list[Event]:
-        """Receive some of the messages that wait, :data:`~glasstunnel.wireguard.incoming.HANDSHAKES_PER_TICK`
-        at the most; :meth:`tick` does it first.
-        """
-        events: list[Event] = []
-        for _ in range(min(HANDSHAKES_PER_TICK, len(self.incoming))):
-            events += self.receive(now, wall, rng, *self.incoming.first)
-            self.incoming.done()
-        return events
+                self.ignore(Drop.HANDSHAKES_FULL)
 
     def receive(
         self, now: float, wall: int, rng: Rng, datagram: bytes | memoryview, path: Path
@@ -334,64 +327,13 @@ class Device:
             datagram: any bytes from anybody.
             path: where they came from.
         """
-        try:
-            kind = message_type(datagram)
-        except MessageError:
-            return self._ignore(Drop.MALFORMED)
-        if self.static is None:
-            return self._ignore(Drop.NO_PRIVATE_KEY)
-        match kind:
-            case MessageType.COOKIE_REPLY:
-                return self._receive_cookie_reply(now, CookieReply.parse(datagram))
-            case MessageType.TRANSPORT_DATA:
-                return self._ignore(Drop.MALFORMED)  # belongs into a burst
-        under_load = self.incoming.under_load(now)
-        if not self._checker.mac1_is_right(datagram):
-            return self._ignore(Drop.WRONG_MAC1)
-        if under_load:
-            if not self._checker.mac2_is_right(now, rng, datagram, path):
-                self._ignore(Drop.NO_COOKIE)
-                return [Send(None, self._checker.reply(now, rng, datagram, path).build(), path)]
-            if not self.rate_limiter.allow(now, source_of(path)):
-                return self._ignore(Drop.RATE_LIMITED)
-        if kind is MessageType.INITIATION:
-            return self._receive_initiation(now, rng, Initiation.parse(datagram), path)
-        return self._receive_response(now, Response.parse(datagram), path)
+        return intake.receive(self, now, rng, datagram, path)
 
-    def _receive_initiation(self, now: float, rng: Rng, initiation: Initiation, path: Path) -> list[Event]:
-        assert self.static is not None
-        handshake = ResponderHandshake(self.static, rng)
-        try:
-            handshake.consume_initiation(initiation)
-        except HandshakeError:
-            return self._ignore(Drop.BAD_HANDSHAKE)
-        peer = self.peers.get(handshake.remote_static)
-        if peer is None:
-            return self._ignore(Drop.UNKNOWN_PEER)
-        return peer.respond(now, rng, handshake, path)
-
-    def _receive_response(self, now: float, response: Response, path: Path) -> list[Event]:
-        peer, keypair = self.indices.get(response.receiver, (None, None))
-        if peer is None or keypair is not None:
-            return self._ignore(Drop.UNKNOWN_INDEX)
-        return peer.consume_response(now, response, path)
-
-    def _receive_cookie_reply(self, now: float, reply: CookieReply) -> list[Event]:
-        """Keep the cookie for the next handshake message, and do nothing else: the peer has proved nothing
-        about its address or its session, so no roaming, no timer and no new attempt.
-        """
-        peer, _ = self.indices.get(reply.receiver, (None, None))
-        if peer is None:
-            return self._ignore(Drop.UNKNOWN_INDEX)
-        if not peer.cookies.consume(now, reply):
-            self._drop(peer, Drop.BAD_COOKIE_REPLY, 1)
-        return []
-
-    def _ignore(self, reason: Drop) -> list[Event]:
+    def ignore(self, reason: Drop) -> list[Event]:
+        """Count something that is dropped and belongs to no peer; no events come of it."""
         self.drops[reason] += 1
         return []
 
     def _drop(self, peer: Peer, reason: Drop, packets: int) -> bool:
-        peer.drops[reason] += packets
-        self.drops[reason] += packets
+        peer.drop(reason, packets)
         return False
