@@ -26,16 +26,13 @@ from glasstunnel.wireguard.handshake import (
 from glasstunnel.wireguard.keypair import Keypair, Keypairs
 from glasstunnel.wireguard.messages import INITIATION_SIZE, KEEPALIVE_SIZE, RESPONSE_SIZE, Response
 from glasstunnel.wireguard.staging import StagedPackets
-from glasstunnel.wireguard.timers import Occasion, Timers
+from glasstunnel.wireguard.timers import Occasion, Timers, checked_keepalive
 
 if TYPE_CHECKING:
     from glasstunnel.wireguard.device import Device
 
 HANDSHAKE_TOS: Final = 0x88
 """Traffic class of handshake messages: DSCP AF41 (kernel messages.h ``HANDSHAKE_DSCP``)."""
-
-MAX_KEEPALIVE: Final = 0xFFFF
-"""Seconds between persistent keepalives at the most."""
 
 # Occasions that coincide, joined once.
 _SENT_DATA: Final = Occasion.SENT | Occasion.SENT_DATA
@@ -69,7 +66,7 @@ class Peer:
         self.drops: Counter[Drop] = Counter()
         self.keypairs = Keypairs()
         self.timers = Timers(device.parameters)
-        self.timers.persistent_keepalive = _checked_keepalive(persistent_keepalive)
+        self.timers.persistent_keepalive = checked_keepalive(persistent_keepalive)
         self.wake_at = inf
         """Kept by the device's schedule."""
         self.cookies = CookieGenerator(public_key, device.parameters)
@@ -104,7 +101,7 @@ class Peer:
         Raises:
             ValueError: if the interval is not 0 to 65535 seconds.
         """
-        before, self.timers.persistent_keepalive = self.persistent_keepalive, _checked_keepalive(interval)
+        before, self.timers.persistent_keepalive = self.persistent_keepalive, checked_keepalive(interval)
         return self.send_keepalive(now) if interval and not before and self._device.is_up else []
 
     def set_endpoint(self, now: float, endpoint: Path) -> list[Event]:
@@ -351,9 +348,3 @@ class Peer:
         """Tell the timers what has happened."""
         self.timers.on(occasion, now)
         self._device.schedule.wake(self, min(self.timers.due))
-
-
-def _checked_keepalive(interval: int) -> int:
-    if not 0 <= interval <= MAX_KEEPALIVE:
-        raise ValueError(f"persistent keepalive: expected 0 to {MAX_KEEPALIVE} seconds, got {interval}")
-    return interval

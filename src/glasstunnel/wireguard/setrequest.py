@@ -14,7 +14,7 @@ from typing import Final
 
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.handshake import KEY_SIZE
-from glasstunnel.wireguard.peer import MAX_KEEPALIVE
+from glasstunnel.wireguard.timers import MAX_KEEPALIVE
 
 PROTOCOL_VERSION: Final = 1
 _ENDPOINT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)(%[^\]%\s]+)?\]|([0-9.]+)):([0-9]{1,5})")

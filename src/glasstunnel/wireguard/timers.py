@@ -13,6 +13,9 @@ from typing import Final
 
 from glasstunnel.wireguard.parameters import Parameters
 
+MAX_KEEPALIVE: Final = 0xFFFF
+"""Seconds between persistent keepalives at the most."""
+
 
 class Occasion(Flag):
     """What happens to a peer, as far as timers care. Occasions that coincide are joined with ``|``."""
@@ -177,3 +180,10 @@ def _effects(occasion: Occasion) -> tuple[list[_Start], list[Timer]]:
         ]
         found = _EFFECTS[occasion] = starts, [rule.timer for rule in TABLE if rule.cancels & occasion]
     return found
+
+
+def checked_keepalive(interval: int) -> int:
+    """The interval of persistent keepalives. Raises :exc:`ValueError` unless it is 0 to 65535 seconds."""
+    if not 0 <= interval <= MAX_KEEPALIVE:
+        raise ValueError(f"persistent keepalive: expected 0 to {MAX_KEEPALIVE} seconds, got {interval}")
+    return interval
