@@ -57,7 +57,7 @@ def test_a_seed_is_a_life_to_the_byte() -> None:
     def live(seed: str) -> tuple[list[str], list[bytes]]:
         scenario = Scenario(seed, minutes=20)
         scenario.run()
-        return scenario.story, [datagram.data for datagram in scenario.hub.sent]
+        return scenario.story, [datagram.data for datagram in scenario.cast.hub.sent]
 
     assert live("again") == live("again")
     assert live("again") != live("another")

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from glasstunnel.ip import ipv4, ipv6
-from glasstunnel.ip.address import parse_address
 from glasstunnel.sim.attacks import Replay
+from glasstunnel.sim.cast import HUB, Cast, addresses
 from glasstunnel.sim.faults import Corrupt, Delay, Drop, Duplicate, Partition, Reorder, Truncate
 from glasstunnel.sim.invariants import InvariantError, Watch
 from glasstunnel.sim.nat import Nat
@@ -22,7 +21,6 @@ from glasstunnel.wireguard.events import KeysReady, Path
 from glasstunnel.wireguard.handshake import NO_PSK
 from glasstunnel.wireguard.messages import Initiation
 from glasstunnel.wireguard.parameters import PARAMETERS
-from glasstunnel.wireguard.peer import Peer
 
 CONVERGENCE: Final = (
     PARAMETERS.new_handshake_timeout + 2 * PARAMETERS.rekey_timeout + 3 * PARAMETERS.rekey_jitter + 1
@@ -55,28 +53,8 @@ ACTS: Final = {
 """What may happen next, and how often in proportion."""
 
 _DAY = 86_400
-_UDP = 17
-_HUB = ("198.51.100.1", 51820)
-_HUB_NUMBER = 100
 _OUTSIDE = "203.0.113.9"
 _STRANGER: Final = Path(("203.0.113.66", 6))
-
-Addresses = tuple[bytes, bytes]
-"""In the tunnel: one of IPv4, one of IPv6."""
-
-
-def _addresses(number: int, net: int = 0) -> Addresses:
-    return parse_address(f"10.{net}.0.{number}"), parse_address(f"fd00:{net}::{number}")
-
-
-@dataclass
-class Spoke:
-    """One spoke and what both sides have in their configuration about each other."""
-
-    node: Node
-    number: int
-    psk: bytes
-    keepalive: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,10 +86,16 @@ class Scenario:
         self.world = Watch(seed)
         self._nat: Nat | None = None
         self._layers: list[Layer] = []
-        self._numbered = 0
         self._greatest_offset: dict[str, int] = {}
         self._forgetful: set[str] = set()
-        self._populate()
+        behind = [f"192.168.0.{number}" for number in range(1, 4)]
+        if self._dice.uniform() < 0.5:
+            lifetime = (30.0, 120.0)[self._dice.below(2)]
+            self._nat = Nat(behind, _OUTSIDE, lifetime)
+            self._tell(f"a NAT whose mappings live {lifetime:.0f} s")
+        self.cast = Cast(self.world, self._dice, behind)
+        self.world.home = {address: node for node in self.cast.nodes for address in self.cast.addresses(node)}
+        self._change_weather()
 
     def run(self) -> Outcome:
         """Live it to the end.
@@ -128,83 +112,26 @@ class Scenario:
         self._converge()
         return self._outcome()
 
-    # Who there is
-
-    def _populate(self) -> None:
-        dice, world = self._dice, self.world
-        self.hub = world.add("hub", _HUB)
-        behind = [f"192.168.0.{n}" for n in range(1, 4)]
-        if dice.uniform() < 0.5:
-            lifetime = (30.0, 120.0)[dice.below(2)]
-            self._nat = Nat(behind, _OUTSIDE, lifetime)
-            self._tell(f"a NAT whose mappings live {lifetime:.0f} s")
-        self.spokes = []
-        for number in range(1, 2 + dice.below(3)):
-            node = world.add(f"spoke {number}", (behind[number - 1], 51820))
-            psk = dice(32) if dice.uniform() < 0.5 else NO_PSK
-            self.spokes.append(Spoke(node, number, psk))
-        for node in (self.hub, *(spoke.node for spoke in self.spokes)):
-            self._configure(node)
-            for address in self._addresses(node):
-                world.home[address] = node
-        self._change_weather()
-
-    def _addresses(self, node: Node) -> Addresses:
-        return _addresses(next((spoke.number for spoke in self.spokes if spoke.node is node), _HUB_NUMBER))
-
-    def _configure(self, node: Node) -> None:
-        for spoke in self.spokes:
-            if node is self.hub:
-                self._introduce_spoke(spoke)
-            elif node is spoke.node:
-                self._introduce_hub(spoke)
-        self.world.start(node)
-
-    def _introduce_spoke(self, spoke: Spoke) -> None:
-        assert spoke.node.device.public_key is not None
-        self.hub.device.add_peer(
-            spoke.node.device.public_key,
-            preshared_key=spoke.psk,
-            allowed_ips=[(address, 8 * len(address)) for address in self._addresses(spoke.node)],
-        )
-
-    def _introduce_hub(self, spoke: Spoke) -> None:
-        assert self.hub.device.public_key is not None
-        spoke.node.device.add_peer(
-            self.hub.device.public_key,
-            preshared_key=spoke.psk,
-            endpoint=Path(_HUB),
-            allowed_ips=[(parse_address("10.0.0.0"), 24), (parse_address("fd00::"), 64)],
-            persistent_keepalive=spoke.keepalive,
-        )
-
-    def _peers(self, spoke: Spoke) -> tuple[Peer, Peer]:
-        """The hub as the spoke knows it, the spoke as the hub knows it."""
-        hub, own = self.hub.device.public_key, spoke.node.device.public_key
-        assert hub is not None
-        assert own is not None
-        return spoke.node.device.peers[hub], self.hub.device.peers[own]
-
     # What happens
 
     def _talk(self) -> None:
-        self._say(*self._a_way(), packets=1 + self._dice.below(6))
+        self.cast.say(*self.cast.a_way(), packets=1 + self._dice.below(6))
 
     def _stream(self) -> None:
-        sender, receiver = self._a_way()
+        sender, receiver = self.cast.a_way()
         end = self.world.now + self._dice.uniform(300)
         self._tell(f"{sender.name} streams to {receiver.name}")
         while self.world.now < end:
-            self._say(sender, receiver)
+            self.cast.say(sender, receiver)
             self._pass(self._dice.uniform(8))
 
     def _spoof(self) -> None:
         """A packet with a source that is not the sender's to use; it must not come out."""
-        sender, receiver = self._a_way()
+        sender, receiver = self.cast.a_way()
         number = 1 + self._dice.below(4)
-        foreign = _addresses(number) if sender is not self.hub else _addresses(number, net=9)
-        if foreign != self._addresses(sender):
-            self._say(sender, receiver, sources=foreign)
+        foreign = addresses(number) if sender is not self.cast.hub else addresses(number, net=9)
+        if foreign != self.cast.addresses(sender):
+            self.cast.say(sender, receiver, sources=foreign)
 
     def _fall_silent(self) -> None:
         self._tell("silence")
@@ -230,13 +157,13 @@ class Scenario:
 
     def _cut(self) -> None:
         length = self._dice.uniform(250)
-        host = ("", "", _HUB[0])[self._dice.below(3)]
+        host = ("", "", HUB[0])[self._dice.below(3)]
         self._layers.append(Partition(self.world.now, self.world.now + length, host))
         self._tell(f"cut for {length:.0f} s" + (", towards the hub" if host else ""))
         self._pile()
 
     def _roam(self) -> None:
-        spoke = self._a_spoke()
+        spoke = self.cast.a_spoke()
         host = f"192.0.2.{1 + self._dice.below(250)}"
         if self._nat and self._dice.uniform() < 0.5:
             host = f"192.168.0.{10 * spoke.number + self._dice.below(10)}"
@@ -251,7 +178,7 @@ class Scenario:
             self._nat.forget()
 
     def _sleep(self) -> None:
-        node = self._a_node()
+        node = self.cast.a_node()
         length = self._dice.uniform(1500)
         self._tell(f"{node.name} sleeps for {length:.0f} s")
         self.world.sleep(node, length)
@@ -259,7 +186,7 @@ class Scenario:
             self._pass(length)
 
     def _set_wall_clock(self) -> None:
-        node = self._a_node()
+        node = self.cast.a_node()
         greatest = self._greatest_offset.get(node.name, 0)
         offset = round((self._dice.uniform(2) - 1) * _DAY) * 10**9
         node.wall_offset = max(offset, greatest) if node.name in self._forgetful else offset
@@ -267,14 +194,14 @@ class Scenario:
         self._greatest_offset[node.name] = max(greatest, node.wall_offset)
 
     def _restart(self) -> None:
-        node = self._a_node()
+        node = self.cast.a_node()
         self._tell(f"{node.name} restarts")
         self.world.restart(node)
         self._set_clock_right(node)
-        self._configure(node)
+        self.cast.configure(node)
 
     def _go_down(self) -> None:
-        node = self._a_node()
+        node = self.cast.a_node()
         length = self._dice.uniform(60)
         self._tell(f"the interface of {node.name} is down for {length:.0f} s")
         self.world.stop(node)
@@ -284,7 +211,7 @@ class Scenario:
 
     def _besiege(self) -> None:
         """Strangers send so many initiations, with a wrong mac1, that cookies are asked for."""
-        node = self._a_node()
+        node = self.cast.a_node()
         end = self.world.now + self._dice.uniform(15)
         self._tell(f"{node.name} is under load for {end - self.world.now:.0f} s")
         rubbish = Initiation(0, bytes(32), bytes(48), bytes(28)).build()
@@ -292,53 +219,53 @@ class Scenario:
             if node.wakes_at <= self.world.now:
                 for _ in range(self.world.parameters.under_load):
                     node.device.enqueue(rubbish, _STRANGER)
-            self._say(*self._a_way())
+            self.cast.say(*self.cast.a_way())
             self._pass(0.5)
 
     def _change_psk(self) -> None:
-        spoke = self._a_spoke()
+        spoke = self.cast.a_spoke()
         spoke.psk = self._dice(32) if self._dice.uniform() < 0.7 else NO_PSK
         self._tell(f"another pre-shared key with {spoke.node.name}")
-        ours, theirs = self._peers(spoke)
+        ours, theirs = self.cast.peers(spoke)
         ours.preshared_key = spoke.psk
         self._pass(self._dice.uniform(30))
         theirs.preshared_key = spoke.psk
 
     def _change_private_key(self) -> None:
-        node = self._a_node()
+        node = self.cast.a_node()
         before = node.device.public_key
         assert before is not None
         self._tell(f"{node.name} has a new private key")
         node.device.set_private_key(self._dice(32))
-        for spoke in self.spokes:
-            if node is self.hub:
+        for spoke in self.cast.spokes:
+            if node is self.cast.hub:
                 spoke.node.device.remove_peer(before)
                 self._set_clock_right(spoke.node)
-                self._introduce_hub(spoke)
+                self.cast.introduce_hub(spoke)
             elif node is spoke.node:
-                self.hub.device.remove_peer(before)
-                self._introduce_spoke(spoke)
+                self.cast.hub.device.remove_peer(before)
+                self.cast.introduce_spoke(spoke)
         self.world.initiated.clear()
 
     def _add_anew(self) -> None:
-        spoke = self._a_spoke()
-        ours, theirs = self._peers(spoke)
+        spoke = self.cast.a_spoke()
+        ours, theirs = self.cast.peers(spoke)
         if self._dice.uniform() < 0.5:
             self._tell(f"the hub removes {spoke.node.name} and adds it anew")
-            self.hub.device.remove_peer(theirs.public_key)
-            self._set_clock_right(self.hub)
-            self._introduce_spoke(spoke)
+            self.cast.hub.device.remove_peer(theirs.public_key)
+            self._set_clock_right(self.cast.hub)
+            self.cast.introduce_spoke(spoke)
         else:
             self._tell(f"{spoke.node.name} removes the hub and adds it anew")
             spoke.node.device.remove_peer(ours.public_key)
             self._set_clock_right(spoke.node)
-            self._introduce_hub(spoke)
+            self.cast.introduce_hub(spoke)
 
     def _change_keepalive(self) -> None:
-        spoke = self._a_spoke()
+        spoke = self.cast.a_spoke()
         spoke.keepalive = (0, 5, 25)[self._dice.below(3)]
         self._tell(f"{spoke.node.name} has a persistent keepalive of {spoke.keepalive} s")
-        peer, _ = self._peers(spoke)
+        peer, _ = self.cast.peers(spoke)
         self.world.carry_out(spoke.node, peer.set_persistent_keepalive(self.world.now, spoke.keepalive))
 
     # The end
@@ -355,13 +282,13 @@ class Scenario:
         """Traffic both ways; at the end of it, a packet passes each way at once."""
         end = self.world.now + CONVERGENCE
         while self.world.now < end:
-            for spoke in self.spokes:
-                self._say(spoke.node, self.hub)
-                self._say(self.hub, spoke.node)
+            for spoke in self.cast.spokes:
+                self.cast.say(spoke.node, self.cast.hub)
+                self.cast.say(self.cast.hub, spoke.node)
             self._pass(1)
-        for spoke in self.spokes:
-            for sender, receiver in ((spoke.node, self.hub), (self.hub, spoke.node)):
-                packet = self._say(sender, receiver)
+        for spoke in self.cast.spokes:
+            for sender, receiver in ((spoke.node, self.cast.hub), (self.cast.hub, spoke.node)):
+                packet = self.cast.say(sender, receiver)
                 self._pass(0.1)
                 if packet not in receiver.inbox[-2:]:
                     raise InvariantError(
@@ -370,7 +297,7 @@ class Scenario:
                     )
 
     def _outcome(self) -> Outcome:
-        nodes = (self.hub, *(spoke.node for spoke in self.spokes))
+        nodes = self.cast.nodes
         return Outcome(
             hours=self.world.now / 3600,
             packets=len(self.world.put),
@@ -385,36 +312,6 @@ class Scenario:
     def _draw(self, weights: dict[str, int]) -> str:
         lots = [name for name, weight in weights.items() for _ in range(weight)]
         return lots[self._dice.below(len(lots))]
-
-    def _a_spoke(self) -> Spoke:
-        return self.spokes[self._dice.below(len(self.spokes))]
-
-    def _a_node(self) -> Node:
-        nodes = [self.hub, *(spoke.node for spoke in self.spokes)]
-        return nodes[self._dice.below(len(nodes))]
-
-    def _a_way(self) -> tuple[Node, Node]:
-        ends = self._a_spoke().node, self.hub
-        return ends if self._dice.uniform() < 0.5 else ends[::-1]
-
-    def _say(self, sender: Node, receiver: Node, packets: int = 1, sources: Addresses | None = None) -> bytes:
-        """Put numbered packets into a tunnel, unless the sender sleeps or is down; the last of them."""
-        family = self._dice.below(2)
-        source = (sources or self._addresses(sender))[family]
-        destination = self._addresses(receiver)[family]
-        built = []
-        for _ in range(packets):
-            self._numbered += 1
-            payload = b"%d " % self._numbered + bytes(self._dice.below(60))
-            if family:
-                header6 = ipv6.Header(source=source, destination=destination, next_header=_UDP)
-                built.append(header6.build(payload))
-            else:
-                header4 = ipv4.Header(source=source, destination=destination, protocol=_UDP)
-                built.append(header4.build(payload))
-        if sender.wakes_at <= self.world.now and sender.device.is_up:
-            self.world.send(sender, *built)
-        return built[-1]
 
     def _pass(self, seconds: float) -> None:
         self.world.advance(seconds)
