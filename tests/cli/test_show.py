@@ -126,6 +126,8 @@ ANSWERS = {
         *peer(KEYS[5], *handshake(1)),
     ),
     "link-local endpoint": uapi(*peer(KEYS[1], "endpoint=[fe80::1%lo]:7")),
+    "link-local endpoint with a number": uapi(*peer(KEYS[1], "endpoint=[fe80::1%1]:7")),
+    "link-local endpoint elsewhere": uapi(*peer(KEYS[1], "endpoint=[fe80::1%99999]:7")),
     "keys that a newer version has": uapi("protocol_version=1", "colour=blue", *peer(KEYS[1], "taste=7")),
 }
 

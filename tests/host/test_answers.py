@@ -55,6 +55,18 @@ def initiations_from(tunnel: Tunnel, loop: Loop) -> int:
     return int(port)
 
 
+@pytest.mark.parametrize("is_up", [True, False])
+@pytest.mark.parametrize(("scope", "number"), [("lo", "1"), ("1", "1"), ("99999", "99999"), ("nosuch7", "0")])
+def test_get_tells_the_scope_of_an_endpoint_as_a_number(
+    tunnel: Tunnel, is_up: bool, scope: str, number: str
+) -> None:
+    """As the kernel does in netlink. wg 1.0.20210914 crashes on a name that is none where it runs."""
+    if not is_up:
+        tunnel.down()
+    assert reply(tunnel, "set=1", f"public_key={KEY}", f"endpoint=[fe80::1%{scope}]:7") == "errno=0\n\n"
+    assert f"\nendpoint=[fe80::1%{number}]:7\n" in reply(tunnel, "get=1")
+
+
 def test_get_tells_the_device(tunnel: Tunnel) -> None:
     lines = reply(tunnel, "get=1").splitlines()
     assert lines == [f"private_key={'40' * 32}", f"listen_port={tunnel.udp.port}", "errno=0", ""]

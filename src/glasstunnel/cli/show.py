@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import re
+import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +15,7 @@ from glasstunnel.operate import report
 from glasstunnel.operate.status import Status, StatusError, parse
 
 ERRORS = (HostError, StatusError)
+_SCOPE = re.compile(r"(?<=%)[0-9]+(?=\])")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +58,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(name: str) -> Status:
-    return parse(name, control.ask(name))
+    return parse(name, _SCOPE.sub(_scope_name, control.ask(name)))
+
+
+def _scope_name(number: re.Match[str]) -> str:
+    """As wg does: a scope is the interface of that number here, if there is one."""
+    try:
+        return socket.if_indextoname(int(number[0]))
+    except (OSError, OverflowError):
+        return number[0]
 
 
 def _readable(names: Iterable[str]) -> Iterator[Status]:

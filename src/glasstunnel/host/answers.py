@@ -27,7 +27,7 @@ def answer(tunnel: Tunnel, request: str) -> Iterator[str] | None:
         case "get=1" if lines:
             return iter((_errno(EINVAL),))
         case "get=1":
-            return uapi.get_in_steps(tunnel.device, now(), time.time_ns())
+            return uapi.get_in_steps(tunnel.device, now(), time.time_ns(), tunnel.scope)
         case "set=1":
             return _set(tunnel, lines)
     return None

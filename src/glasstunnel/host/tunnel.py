@@ -13,6 +13,7 @@ import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 
 from glasstunnel.host.backend import Datagrams, DataPath, choose
@@ -23,7 +24,7 @@ from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
 from glasstunnel.host.routes import Routes
 from glasstunnel.host.tun import Tun
-from glasstunnel.host.udp import Udp
+from glasstunnel.host.udp import Udp, scope_number
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Refused, Sealed, Send
 from glasstunnel.wireguard.peer import Peer
@@ -152,6 +153,14 @@ class Tunnel:
         """The sockets, which are open now."""
         assert self._udp
         return self._udp
+
+    def scope(self, name: str) -> str:
+        """The number of the interface that the scope of an endpoint names, "0" for none. Whoever is told it
+        may be in another namespace, where wg(8) crashes if the name is not known.
+        """
+        with suppress(OSError):
+            return str(self._udp.scope(name) if self._udp else scope_number(name))
+        return "0"
 
     @property
     def errors(self) -> Counter[str]:

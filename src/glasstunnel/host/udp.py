@@ -115,7 +115,7 @@ class UdpSocket:
 
     def _find_way(self, path: Path, tos: int) -> tuple[Transmit, Path]:
         host, _, scope = path.remote[0].partition("%")
-        address: Address = path.remote if not scope else (host, path.remote[1], 0, self._scope_number(scope))
+        address: Address = path.remote if not scope else (host, path.remote[1], 0, self.scope_number(scope))
         used = path if self._still_leads(path) else Path(path.remote)
         control = []
         if used.local:
@@ -159,13 +159,13 @@ class UdpSocket:
         path = Path(remote, socket.inet_ntop(self.family, ours), ifindex)
         return _remember(self._paths, (address, local), path)
 
-    def _scope_number(self, name: str) -> int:
+    def scope_number(self, name: str) -> int:
         """The interface that ``name`` named first, whatever it is called now; the present one if that has
         gone.
         """
         known = self._scopes.get(name)
         if known is None or not self._interface_name(known):
-            self._scopes[name] = known = self._interface_index(name)
+            self._scopes[name] = known = scope_number(name, self._interface_index)
         return known
 
     def _scope_name(self, index: int) -> str:
@@ -176,13 +176,8 @@ class UdpSocket:
     # Both in the namespace of the socket, wherever the thread is
 
     def _interface_index(self, name: str) -> int:
-        packed = name.encode()
-        number = int(name) if name.isdecimal() and len(name) <= _LONGEST_NAME else 0
-        if (
-            len(packed) > _LONGEST_NAME or number > _GREATEST_INDEX
-        ):  # whoever configures us may write anything
-            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-        return number or int(_IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFINDEX, _IFREQ.pack(packed, 0)))[1])
+        packed = _IFREQ.pack(name.encode(), 0)
+        return int(_IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFINDEX, packed))[1])
 
     def _interface_name(self, index: int) -> str:
         try:
@@ -280,6 +275,10 @@ class Udp:
             raise HostError(_why_not(self.port, mark, error)) from error
         self.routes.forget()
 
+    def scope(self, name: str) -> int:
+        """The interface that a scope names. Raises :exc:`OSError` if there is none, or no IPv6."""
+        return self._towards(Path(("::", 0))).scope_number(name)
+
     def close(self) -> None:
         """Close everything. Harmless when closed already."""
         self._close_sockets()
@@ -295,6 +294,17 @@ class Udp:
         if family not in self._by_family:
             raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
         return self._by_family[family]
+
+
+def scope_number(name: str, index: Callable[[str], int] = socket.if_nametoindex) -> int:
+    """The interface that a scope names, which may be a number itself; ``index`` looks names up.
+
+    Whoever configures us may write anything. Raises :exc:`OSError` for what is no interface.
+    """
+    number = int(name) if name.isdecimal() and len(name) <= _LONGEST_NAME else 0
+    if len(name.encode()) > _LONGEST_NAME or "\0" in name or number > _GREATEST_INDEX:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+    return number or index(name)
 
 
 def _open(port: int, fwmark: int, routes: Routes) -> list[UdpSocket]:

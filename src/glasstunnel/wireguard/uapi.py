@@ -23,17 +23,18 @@ def get(device: Device, now: float, wall: int) -> str:
     return "".join(get_in_steps(device, now, wall))
 
 
-def get_in_steps(device: Device, now: float, wall: int) -> Iterator[str]:
+def get_in_steps(device: Device, now: float, wall: int, scope: Callable[[str], str] = str) -> Iterator[str]:
     """The reply to ``get=1``, in pieces of bounded size.
 
     Args:
         device: what to describe; between two pieces packets may pass.
         now: seconds of the device's clock.
         wall: nanoseconds since 1970 at the same moment; with it, ages become times of day.
+        scope: what the scope of an endpoint is called in the reply; as in the endpoint by default.
     """
     yield _text(_device_lines(device))
     for peer in list(device.peers.values()):
-        yield _text(_peer_lines(peer, now, wall))
+        yield _text(_peer_lines(peer, now, wall, scope))
         prefixes = peer.allowed_ips
         for begin in range(0, len(prefixes), _PIECE):
             yield "".join(map(_allowed_ip_line, prefixes[begin : begin + _PIECE]))
@@ -53,13 +54,15 @@ def _device_lines(device: Device) -> Iterator[tuple[str, object]]:
         yield "fwmark", device.fwmark
 
 
-def _peer_lines(peer: Peer, now: float, wall: int) -> Iterator[tuple[str, object]]:
+def _peer_lines(
+    peer: Peer, now: float, wall: int, scope: Callable[[str], str]
+) -> Iterator[tuple[str, object]]:
     yield "public_key", peer.public_key.hex()
     if peer.preshared_key != NO_PSK:
         yield "preshared_key", peer.preshared_key.hex()
     yield "protocol_version", PROTOCOL_VERSION
     if peer.endpoint is not None:
-        yield "endpoint", format_endpoint(peer.endpoint)
+        yield "endpoint", format_endpoint(peer.endpoint, scope)
     age = 0 if peer.last_handshake is None else round((now - peer.last_handshake) * _SECOND)
     seconds, nanoseconds = (0, 0) if peer.last_handshake is None else divmod(wall - age, _SECOND)
     yield "last_handshake_time_sec", seconds
@@ -74,9 +77,12 @@ def _allowed_ip_line(prefix: tuple[bytes, int]) -> str:
     return f"allowed_ip={inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)}/{length}\n"
 
 
-def format_endpoint(path: Path) -> str:
+def format_endpoint(path: Path, scope: Callable[[str], str] = str) -> str:
     """``192.0.2.1:51820`` or ``[2001:db8::1]:51820``."""
     host, port = path.remote
+    address, percent, name = host.partition("%")
+    if percent:
+        host = f"{address}%{scope(name)}"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
