@@ -97,24 +97,22 @@ class Link:
     def _follow(self, failure: int = 0) -> None:
         """Ask for the link where the TUN is now, unless it is nowhere, or this has failed there already."""
         try:
-            place = self._tun.current_name(), self._number()
-        except OSError as error:
-            if error.errno != errno.EBADFD:
-                raise
+            name, namespace = self._tun.current_name(), self._tun.namespace_fd()
+        except OSError:  # EBADFD
             self.close()
             self._on_deleted()
             return
+        place = name, self._number(namespace)
         if failure and place == self._place:
             _log.warning("the link of %s cannot be followed: %s", self._tun.name, os.strerror(failure))
             return
         self._place, self._index = place, 0
         self._ask()
 
-    def _number(self) -> int:
-        """The number by which the kernel speaks, at home, of the namespace where the TUN is now."""
-        namespace = self._tun.namespace_fd()
+    def _number(self, namespace: int) -> int:
+        """The number by which the kernel speaks, at home, of this namespace, whose descriptor is closed."""
         if namespace < 0:
-            return HOME  # or nobody tells
+            return HOME  # for want of anything better: nobody tells
         try:
             which = attribute(_NETNSA_FD, _INT.pack(namespace))
             if os.fstat(namespace).st_ino != self._home:
