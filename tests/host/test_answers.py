@@ -56,7 +56,9 @@ def initiations_from(tunnel: Tunnel, loop: Loop) -> int:
 
 
 @pytest.mark.parametrize("is_up", [True, False])
-@pytest.mark.parametrize(("scope", "number"), [("lo", "1"), ("1", "1"), ("99999", "99999"), ("nosuch7", "0")])
+@pytest.mark.parametrize(
+    ("scope", "number"), [("lo", "1"), ("1", "1"), ("99999", "99999"), ("nosuch7", "0"), ("9" * 5000, "0")]
+)
 def test_get_tells_the_scope_of_an_endpoint_as_a_number(
     tunnel: Tunnel, is_up: bool, scope: str, number: str
 ) -> None:

@@ -24,7 +24,6 @@ from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sea
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, Rng
 from glasstunnel.wireguard.incoming import HANDSHAKES_PER_TICK, Incoming
 from glasstunnel.wireguard.keypair import Keypair
-from glasstunnel.wireguard.routing_loop import comes_back
 from glasstunnel.wireguard.messages import (
     KEEPALIVE_SIZE,
     MAX_PACKET_SIZE,
@@ -35,6 +34,7 @@ from glasstunnel.wireguard.messages import (
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from glasstunnel.wireguard.peer import Peer
 from glasstunnel.wireguard.ratelimit import RateLimiter
+from glasstunnel.wireguard.routing_loop import comes_back
 from glasstunnel.wireguard.schedule import Schedule
 from glasstunnel.wireguard.transport import open_rows, seal_rows
 from glasstunnel.wireguard.unreachable import Unreachable
