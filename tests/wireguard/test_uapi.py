@@ -56,3 +56,10 @@ def test_the_last_handshake_is_told_as_a_time_of_day(pair: Pair) -> None:
     assert lines["endpoint"] == "192.0.2.2:2222"
     assert lines["tx_bytes"] == str(148 + 64)
     assert lines["rx_bytes"] == "92"
+
+
+def test_the_scope_of_an_endpoint_is_called_what_the_caller_calls_it() -> None:
+    device = Device()
+    device.add_peer(PUBLIC, endpoint=Path(("fe80::1%eth0", 7)))
+    assert "endpoint=[fe80::1%eth0]:7\n" in uapi.get(device, 0.0, 0)
+    assert "endpoint=[fe80::1%2]:7\n" in "".join(uapi.get_in_steps(device, 0.0, 0, {"eth0": "2"}.__getitem__))
