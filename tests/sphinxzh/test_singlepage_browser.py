@@ -161,6 +161,21 @@ def test_the_folder_is_all_that_the_page_needs(single: Path, browser: Browser, t
 
 
 @pytest.mark.parametrize("single", ["sphinx_rtd_theme"], indirect=True)
+def test_an_address_that_was_just_opened_is_not_taken_back(single: Path, browser: Browser) -> None:
+    """Scrolling comes to rest after the address has changed and before the script has been told so."""
+    with opened(browser, viewport=DESK) as (page, _):
+        page.goto(single.as_uri())
+        scroll_to(page, "甲/保活-握手")
+        page.wait_for_function("decodeURIComponent(location.hash) === '#甲/保活-握手'")
+        opened_now = page.evaluate("""() => {
+          location.hash = "#甲/term-握手包";
+          document.dispatchEvent(new Event("scrollend"));
+          return decodeURIComponent(location.hash);
+        }""")
+        assert opened_now == "#甲/term-握手包"
+
+
+@pytest.mark.parametrize("single", ["sphinx_rtd_theme"], indirect=True)
 def test_it_follows_under_a_strict_policy(single: Path, browser: Browser) -> None:
     with served(single.parent) as address, opened(browser, viewport=DESK) as (page, _):
         be_strict(page)

@@ -16,6 +16,7 @@
   const seen = new Set(); // the sections between the window's top and the line
   const opened = new Set(); // furo's branches that are open because of us
   let address = null; // of the section being read
+  let known = location.hash; // the address as we know it: where it is another, a jump is on its way
   let jumpedTo = null;
   let arrived = false; // at the section jumped to: the browser scrolls there after this script was run
   let atRest = false; // after the reader has scrolled
@@ -93,6 +94,7 @@
   }
 
   function jump(hash) {
+    known = hash;
     jumpedTo = led(hash) ?? null;
     arrived = false;
     if (jumpedTo) choose(jumpedTo);
@@ -101,7 +103,9 @@
   /** The address becomes that of the section being read. */
   function follow() {
     for (const { marked } of menus) if (marked) show(marked); // rtd scrolls its menu with the page
-    if (!jumpedTo && address && address !== location.hash) history.replaceState(history.state, "", address);
+    if (jumpedTo || !address || location.hash !== known || address === known) return;
+    history.replaceState(history.state, "", address);
+    known = location.hash;
   }
 
   function start() {
@@ -123,11 +127,7 @@
       { rootMargin: "0px 0px -67% 0px" },
     );
     for (const section of new Set(menus.flatMap(({ entries }) => [...entries.keys()]))) observer.observe(section);
-    addEventListener("hashchange", ({ newURL }) => {
-      const { hash } = new URL(newURL); // the address may have followed the scrolling in the meantime
-      if (hash !== location.hash) history.replaceState(history.state, "", hash);
-      jump(hash);
-    });
+    addEventListener("hashchange", () => jump(location.hash));
     document.addEventListener("scroll", () => (atRest = false));
     document.addEventListener("scrollend", () => {
       arrived = atRest = true;
