@@ -65,7 +65,7 @@ def test_queries_on_the_stock_search_page_find_their_page(browser: Browser, chin
             page.goto(f"{address}/search.html?q={query}")
             page.wait_for_selector(FOUND)
             assert "隧道" in page.inner_text("#search-results"), query
-        page.wait_for_load_state("networkidle")
+            page.wait_for_load_state("networkidle")  # the page fetches summaries: leaving it would end that
         assert troubles.all() == []
 
 
