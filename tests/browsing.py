@@ -90,7 +90,12 @@ def opened(browser: Browser, **options: object) -> Iterator[tuple[Page, Troubles
     page.on(
         "console", lambda message: troubles.logged.append(message.text) if message.type == "error" else None
     )
-    page.on("requestfailed", lambda request: troubles.failed.append(request.url))
+    page.on(
+        "requestfailed",
+        lambda request: (  # what was still coming when the page was left is no failure
+            None if request.failure == "net::ERR_ABORTED" else troubles.failed.append(request.url)
+        ),
+    )
     page.on(
         "request",
         lambda request: (
