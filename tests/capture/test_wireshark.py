@@ -13,7 +13,7 @@ from glasstunnel.capture import keylog, pcapng
 from glasstunnel.host.capture import key_lines, wrapped
 from glasstunnel.ip import icmp, ipv4, ipv6
 from glasstunnel.ip.address import parse_address
-from glasstunnel.sim import Delay, Node, World
+from glasstunnel.sim import Datagram, Delay, Node, World
 from glasstunnel.wireguard.events import KeyLog, Path
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from tests.capture.wireshark import (
@@ -109,8 +109,8 @@ class Recording:
         return head + b"".join(block for _, _, block in written)
 
     @staticmethod
-    def outer(sent: object) -> bytes:
-        return wrapped(sent.source, sent.destination, sent.data, sent.tos)  # type: ignore[attr-defined]
+    def outer(sent: Datagram) -> bytes:
+        return wrapped(sent.source, sent.destination, sent.data, sent.tos)
 
     @staticmethod
     def nanoseconds(node: Node, at: float) -> int:

@@ -148,7 +148,7 @@ def test_a_link_is_followed_from_namespace_to_namespace_and_back(
                 life.move(there)
             with there:
                 ip("link", "set", interface, "up", "mtu", str(mtu))
-                life.serve_until(lambda mtu=mtu: LinkState(True, mtu) in life.states)  # type: ignore[misc]
+                life.serve_until(lambda mtu=mtu: LinkState(True, mtu) in life.states)  # type: ignore[misc]  # a lambda has no types
             here = there
         assert life.deletions == 0
         ip("link", "delete", interface)

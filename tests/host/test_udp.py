@@ -148,13 +148,7 @@ def test_a_mark_may_have_its_highest_bit(namespace: Namespace, mark: int) -> Non
 def test_an_interface_that_comes_back_as_another_is_found(namespace: Namespace) -> None:
     with namespace, closing(Udp()) as udp:
         for _ in range(2):
-            for command in (
-                "link add eth7 type veth peer name eth8",
-                "address add fe80::7/64 dev eth7 nodad",
-                "link set eth8 up",
-                "link set eth7 up",
-            ):
-                subprocess.run(["ip", *command.split()], check=True)
+            ip(*cable("fe80::7/64 nodad"))
             path = Path(("fe80::1%eth7", 7))
             udp.send([b"x"], path)
             assert not udp.errors
@@ -228,7 +222,7 @@ def refusing(udp: Udp, code: int, refusals: int = 1 << 30) -> Refusing:
     """Put such a socket in the place of the IPv6 one."""
     socket = Refusing(code, refusals)
     udp.sockets[0].socket.close()
-    udp.sockets[0].socket = socket  # type: ignore[assignment]
+    udp.sockets[0].socket = socket  # type: ignore[assignment]  # a fake
     return socket
 
 
@@ -263,13 +257,7 @@ def test_a_source_sticks_while_its_route_leads_through_the_interface_of_the_peer
 ) -> None:
     """Kernel socket.c ``send4``: the route is looked up with the source, and its interface compared."""
     with closing(Udp()) as udp:
-        for command in (
-            "link add eth7 type veth peer name eth8",
-            "address add 192.0.2.1/24 dev eth7",
-            "link set eth8 up",
-            "link set eth7 up",
-        ):
-            subprocess.run(["ip", *command.split()], check=True)
+        ip(*cable("192.0.2.1/24"))
         udp.routes.changed()
         here, there = socket.if_nametoindex("eth7"), socket.if_nametoindex("eth8")
         four = udp.sockets[1]
@@ -287,15 +275,7 @@ def test_a_source_sticks_while_its_route_leads_through_the_interface_of_the_peer
 @pytest.mark.interop
 def test_a_mark_decides_by_which_rules_a_source_is_judged(namespace: Namespace) -> None:
     with closing(Udp()) as udp:
-        for command in (
-            "link add eth7 type veth peer name eth8",
-            "address add 192.0.2.1/24 dev eth7",
-            "link set eth8 up",
-            "link set eth7 up",
-            "route add 192.0.2.0/24 dev eth8 table 7",
-            "rule add fwmark 7 lookup 7",
-        ):
-            subprocess.run(["ip", *command.split()], check=True)
+        ip(*cable("192.0.2.1/24"), "route add 192.0.2.0/24 dev eth8 table 7", "rule add fwmark 7 lookup 7")
         udp.routes.changed()
         path = Path(("192.0.2.2", 5), "192.0.2.1", socket.if_nametoindex("eth7"))
         assert udp.sockets[1].way(path, 0)[1] == path
@@ -329,3 +309,15 @@ def test_a_scope_that_can_be_no_interface_is_counted_as_none(scope: str) -> None
         for _ in range(2):
             udp.send([b"\1\0\0\0 hello"], Path((f"fe80::1%{scope}", 5)))
         assert udp.errors == {"ENODEV": 2}
+
+
+def ip(*commands: str) -> None:
+    """Run ip(8) with each."""
+    for command in commands:
+        subprocess.run(["ip", *command.split()], check=True)
+
+
+def cable(address: str) -> tuple[str, ...]:
+    """What makes eth7, which has an address, and eth8, its other end; both up."""
+    make = "link add eth7 type veth peer name eth8"
+    return make, f"address add dev eth7 {address}", "link set eth8 up", "link set eth7 up"

@@ -360,7 +360,7 @@ def test_a_persistent_keepalive_speaks_first_when_the_interface_comes_up(lab: La
         last = 0
         for _ in range(2):
             bare.link(lab.ours, "up")
-            until(lambda last=last: bare.last_handshake(lab.ours) > last, "there is a session")  # type: ignore[misc]
+            until(lambda last=last: bare.last_handshake(lab.ours) > last, "a session")  # type: ignore[misc]  # a lambda has no types
             last = bare.last_handshake(lab.ours)
             bare.link(lab.ours, "down")
 

@@ -143,7 +143,7 @@ class NoiseprotocolBackend(DefaultNoiseBackend):  # type: ignore[misc]  # it has
         before, responder_before, lines = spec.SPOKEN[pattern]
         self.modifiers = [f"psk{position}" for position in positions]
 
-        class Restated(Pattern):  # type: ignore[misc]
+        class Restated(Pattern):  # type: ignore[misc]  # it has no types
             def __init__(self) -> None:
                 super().__init__()
                 self.name = pattern
