@@ -61,13 +61,16 @@
     role: "group",
     "aria-label": element.matches("pre") ? "代码" : "表格",
   });
-  const sizes = new ResizeObserver((entries) => {
-    const changed = entries // all are measured before any is changed, so the page is laid out once
-      .map(({ target }) => [target, target.scrollWidth > target.clientWidth + 1])
-      .filter(([target, scrolls]) => scrolls !== target.hasAttribute("tabindex"));
-    for (const [target, scrolls] of changed)
-      for (const [name, value] of Object.entries(NAMES(target)))
-        scrolls ? target.setAttribute(name, value) : target.removeAttribute(name);
-  });
-  for (const element of document.querySelectorAll("main pre, .wy-table-responsive")) sizes.observe(element);
+  const wide = [...document.querySelectorAll("main pre, .wy-table-responsive")];
+  const measure = (boxes) => {
+    const changed = boxes // all are measured before any is changed, so the page is laid out once
+      .map((box) => [box, box.scrollWidth > box.clientWidth + 1])
+      .filter(([box, scrolls]) => scrolls !== box.hasAttribute("tabindex"));
+    for (const [box, scrolls] of changed)
+      for (const [name, value] of Object.entries(NAMES(box)))
+        scrolls ? box.setAttribute(name, value) : box.removeAttribute(name);
+  };
+  const sizes = new ResizeObserver((entries) => measure(entries.map(({ target }) => target)));
+  for (const box of wide) sizes.observe(box);
+  document.fonts.addEventListener("loadingdone", () => measure(wide)); // a box keeps its size, its lines do not
 })();

@@ -108,6 +108,19 @@ def opened(browser: Browser, **options: object) -> Iterator[tuple[Page, Troubles
     context.close()
 
 
+def laid_out(page: Page) -> None:
+    """Wait until the page stands as its reader will find it: fonts are there, and all sizes were noticed.
+
+    Observers of sizes are told after the layout of a frame, so in the second frame they have been.
+    """
+    page.evaluate(
+        """async () => {
+          await document.fonts.ready;
+          for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+        }"""
+    )
+
+
 def be_strict(page: Page) -> None:
     """Let every page that this one opens come under a strict content security policy."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from tests.browsing import Troubles, opened, served
+from tests.browsing import Troubles, laid_out, opened, served
 from tests.docs.pages import DOCS, ROOT, read
 from tests.docs.site import built
 from tests.docs.test_theme import HERE, published
@@ -48,6 +48,7 @@ def chapter(browser: Browser, path: str = CHAPTER, **options: object) -> Iterato
         opened(browser, **{"viewport": DESK, **options}) as (page, troubles),
     ):
         page.goto(f"{address}/{path}")
+        laid_out(page)
         yield page, troubles
         assert troubles.all() == []
 
