@@ -17,6 +17,7 @@ from functools import partial
 from glasstunnel import __version__
 from glasstunnel.host import control, daemon
 from glasstunnel.host.answers import answer
+from glasstunnel.host.backend import offload_wanted
 from glasstunnel.host.control import ControlSocket
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.loop import Loop
@@ -71,7 +72,7 @@ def _serve(name: str, ready: Callable[[], None]) -> None:
     """Make the interface, serve it to its end, and clean up."""
     with closing(Loop()) as loop, loop.stopped_by(*daemon.ENDING), ExitStack() as end:
         passed = _descriptor("WG_TUN_FD")
-        tun = Tun(name, attach=True) if passed is None else Tun.adopt(passed)
+        tun = Tun(name, attach=True, offload=offload_wanted()) if passed is None else Tun.adopt(passed)
         end.callback(tun.close)
         with Netlink() as net:
             net.set_mtu(tun.name, _MTU)

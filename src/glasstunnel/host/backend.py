@@ -4,15 +4,22 @@ Rule: a tunnel sees only what stands here, so a faster path (super-packets of th
 another class with these few methods, and gives the core the same packets in the same bursts.
 """
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
+from glasstunnel.host.errors import HostError
+from glasstunnel.host.offload import OffloadPath
 from glasstunnel.host.plain import PlainPath
 from glasstunnel.host.tun import Tun
-from glasstunnel.host.udp import Udp
+from glasstunnel.host.tun_offload import MtuOf
+from glasstunnel.host.udp import Udp, can_join
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.events import Path
+
+VARIABLE = "GLASSTUNNEL_DATA_PATH"
+"""In the environment: "plain" keeps a tunnel from taking the fast path."""
 
 
 class Packets(Protocol):
@@ -22,15 +29,22 @@ class Packets(Protocol):
     def ecn(self) -> int:
         """ECN bits that all packets of the last run have."""
 
+    @property
+    def mtu(self) -> int:
+        """MTU towards the destination of the last run, in bytes."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to read that the kernel does not know of any more."""
+
     def read(self, limit: int) -> bytes | None:
         """Fill the burst with packets to one destination, at most ``limit``; return it, or None if there are
         none.
 
-        A limit of 1 leaves nothing behind that the kernel does not know of. Raises :exc:`OSError` if the
-        interface was deleted.
+        With a limit of 1 nothing is read ahead. Raises :exc:`OSError` if the interface was deleted.
         """
 
-    def write(self, rows: Iterable[int]) -> None:
+    def write(self, rows: Sequence[int]) -> None:
         """Write the packets in these rows of the burst."""
 
 
@@ -44,6 +58,10 @@ class Datagrams(Protocol):
     @property
     def fd(self) -> int:
         """The socket's file descriptor, for the loop."""
+
+    @property
+    def waiting(self) -> bool:
+        """As :attr:`Packets.waiting`."""
 
     def read(self, limit: int) -> Path | None:
         """Fill the burst with datagrams, at most ``limit``; return where they came from, or None if there are
@@ -80,6 +98,16 @@ class DataPath(Protocol):
         """The sockets have been replaced by others: from now on use those."""
 
 
-def choose(tun: Tun, udp: Udp) -> DataPath:
+def choose(tun: Tun, udp: Udp, mtu_of: MtuOf) -> DataPath:
     """The data path for this TUN and these sockets."""
-    return PlainPath(tun, udp)
+    return OffloadPath(tun, udp, mtu_of) if tun.offload else PlainPath(tun, udp, mtu_of)
+
+
+def offload_wanted() -> bool:
+    """Whether a TUN shall let super-packets pass: the kernel cuts and joins datagrams (since Linux 5.0), and
+    the environment does not ask for the plain path.
+    """
+    wish = os.environ.get(VARIABLE, "")
+    if wish not in ("", "plain"):
+        raise HostError(f'{VARIABLE}: expected "plain" or nothing, got "{wish}"')
+    return not wish and can_join()

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 from glasstunnel.host.errors import errno_name
 from glasstunnel.host.tun import Tun
+from glasstunnel.host.tun_offload import MtuOf
 from glasstunnel.host.udp import ANCILLARY, Address, Udp, UdpSocket
 from glasstunnel.ip import packet
 from glasstunnel.wireguard.burst import Burst
@@ -34,9 +35,11 @@ _LOW_BYTE = 0 if sys.byteorder == "little" else -1
 class PlainTun:
     """Packets between a TUN and a burst."""
 
-    def __init__(self, tun: Tun, burst: Burst) -> None:
+    def __init__(self, tun: Tun, burst: Burst, mtu_of: MtuOf) -> None:
         self.ecn = 0
         """ECN bits that all packets of the last run have."""
+        self.mtu = 0
+        """MTU towards the destination of the last run, in bytes."""
         self.errors: Counter[str] = Counter()
         """Packets lost in writing, by the system's name of the reason."""
         self._fd = tun.fd
@@ -44,6 +47,12 @@ class PlainTun:
         self._rows = [[row] for row in burst.plain]
         # The row of a packet that was read and not yet handed out. 0: none, since that row begins a run.
         self._carried = 0
+        self._mtu_of = mtu_of
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a packet was carried over."""
+        return self._carried > 0
 
     def read(self, limit: int) -> bytes | None:
         """Fill the burst with the next run, reading at most ``limit`` packets.
@@ -79,7 +88,10 @@ class PlainTun:
                 break
             n += 1
         burst.n, self.ecn = n, ecn
-        return run if n else None
+        if not n:
+            return None
+        self.mtu = self._mtu_of(run)
+        return run
 
     def write(self, rows: Iterable[int]) -> None:
         """Give the kernel the packets in these rows of the burst; what it refuses is counted and lost."""
@@ -106,6 +118,11 @@ class PlainUdp:
         self._rows = [[row] for row in burst.wire]
         self._carried = 0
         self._carried_from: tuple[Address, bytes, int] = (("", 0), b"", 0)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a datagram was carried over."""
+        return self._carried > 0
 
     def read(self, limit: int) -> Path | None:
         """Fill the burst with the next run, reading at most ``limit`` datagrams.
@@ -155,9 +172,9 @@ class PlainUdp:
 class PlainPath:
     """The plain data path: the :class:`~glasstunnel.host.backend.DataPath` of every kernel."""
 
-    def __init__(self, tun: Tun, udp: Udp) -> None:
+    def __init__(self, tun: Tun, udp: Udp, mtu_of: MtuOf) -> None:
         self.burst = Burst(ROWS, _LONGEST)
-        self.packets = PlainTun(tun, self.burst)
+        self.packets = PlainTun(tun, self.burst, mtu_of)
         self.datagrams = [PlainUdp(one, self.burst) for one in udp.sockets]
         self._udp = udp
         self._former: Counter[str] = Counter()  # errors of sockets that are closed

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from glasstunnel.host import dns, firewall, programs
 from glasstunnel.host.answers import answer
+from glasstunnel.host.backend import offload_wanted
 from glasstunnel.host.control import ControlSocket, path_of
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal, original_value
@@ -76,7 +77,7 @@ class Setup:
         observer = self._observe(device) if self._observe else None
         if observer:
             self._journal.on_unwind(observer.close)
-        tun = Tun(self.name)
+        tun = Tun(self.name, offload=offload_wanted())
         self._journal.on_unwind(tun.close)
         udp = Udp(port, device.fwmark)
         self._journal.on_unwind(udp.close)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, Self
 
+from glasstunnel.host.backend import offload_wanted
 from glasstunnel.host.errors import HostError, reason
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.namespace import Namespace, become_private_root, veth_pair
@@ -197,7 +198,7 @@ class Stage:
         namespace = Namespace()
         stack.callback(namespace.close)
         with namespace:
-            tun = Tun(INTERFACE)
+            tun = Tun(INTERFACE, offload=offload_wanted())
             stack.callback(tun.close)
             udp = Udp(PORT)
             stack.callback(udp.close)

@@ -17,16 +17,23 @@ from typing import Self
 from glasstunnel.host.errors import HostError, needs_root, reason
 from glasstunnel.host.names import check_name
 from glasstunnel.host.namespace import inside
+from glasstunnel.ip import virtio
 
 _DEVICE = "/dev/net/tun"
 _TUNSETIFF = 0x400454CA
+_TUNSETOFFLOAD = 0x400454D0
+_TUNSETVNETHDRSZ = 0x400454D8
 _TUNGETIFF = 0x800454D2
 _TUNGETDEVNETNS = 0x54E3
 _IFF_TUN = 0x0001
 _IFF_NO_PI = 0x1000
 _IFF_VNET_HDR = 0x4000
 _IFF_TUN_EXCL = 0x8000  # fail with EBUSY rather than attach to an interface that is already there
+_TUN_F_CSUM, _TUN_F_TSO4, _TUN_F_TSO6, _TUN_F_TSO_ECN = 1, 2, 4, 8
+_TUN_F_USO4, _TUN_F_USO6 = 0x20, 0x40  # since Linux 6.2
+_TCP = _TUN_F_CSUM | _TUN_F_TSO4 | _TUN_F_TSO6 | _TUN_F_TSO_ECN
 _IFREQ = struct.Struct("16sH22x")
+_INT = struct.Struct("=i")
 
 
 class Tun:
@@ -36,15 +43,20 @@ class Tun:
 
     Args:
         name: of the interface.
+        offload: let super-packets pass, each with a virtio header before it, if the kernel can; ``offload``
+            of the instance says whether it does.
         attach: take an interface that is there already and waits for a program (``ip tuntap add``).
 
     Raises:
         HostError: if there is no TUN driver, no permission, or already an interface of this name.
     """
 
-    def __init__(self, name: str, *, attach: bool = False) -> None:
+    offload = False
+    """Whether super-packets pass, and every packet has a virtio header before it."""
+
+    def __init__(self, name: str, *, attach: bool = False, offload: bool = False) -> None:
         self.name = check_name(name)
-        flags = _IFF_TUN | _IFF_NO_PI | (0 if attach else _IFF_TUN_EXCL)
+        flags = _IFF_TUN | _IFF_NO_PI | (0 if attach else _IFF_TUN_EXCL) | (_IFF_VNET_HDR if offload else 0)
         try:
             self.fd = os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -54,6 +66,8 @@ class Tun:
         except OSError as error:
             os.close(self.fd)
             raise HostError(_why_no_interface(name, error)) from error
+        if offload:
+            self._let_super_packets_pass()
 
     @classmethod
     def adopt(cls, fd: int) -> Self:
@@ -76,6 +90,15 @@ class Tun:
                 "expected a TUN without any header before its packets (IFF_TUN | IFF_NO_PI)"
             )
         return tun
+
+    def _let_super_packets_pass(self) -> None:
+        """Of TCP, and of UDP where the kernel knows how (since Linux 6.2)."""
+        fcntl.ioctl(self.fd, _TUNSETVNETHDRSZ, _INT.pack(virtio.SIZE))
+        for offloads in (_TCP | _TUN_F_USO4 | _TUN_F_USO6, _TCP):
+            with suppress(OSError):
+                fcntl.ioctl(self.fd, _TUNSETOFFLOAD, offloads)
+                break
+        self.offload = True
 
     def current_name(self) -> str:
         """What the interface is called now. Raises :exc:`OSError` (EBADFD) if it was deleted."""

@@ -24,14 +24,13 @@ from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
 from glasstunnel.host.routes import Routes
 from glasstunnel.host.tun import Tun
+from glasstunnel.host.tun_offload import MtuOf, limit_super_packets
 from glasstunnel.host.udp import Udp, scope_number
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Refused, Sealed, Send
 from glasstunnel.wireguard.peer import Peer
 
-# Limits of the reads of one turn: after the last one the kernel knows of everything that still waits.
-_TURN = (128, 1)
-_DATAGRAMS = 128  # in one turn of a socket
+_TURN = 128  # packets of one side before the other has its turn
 _log = logging.getLogger(__name__)
 _TRANSPORT_DATA = b"\x04\0\0\0"
 
@@ -57,7 +56,7 @@ class Tunnel:
         mtu: int = 1420,
         observer: Observer | None = None,
         on_deleted: Callable[[], None] | None = None,
-        backend: Callable[[Tun, Udp], DataPath] = choose,
+        backend: Callable[[Tun, Udp, MtuOf], DataPath] = choose,
     ) -> None:
         self.device, self.tun, self.mtu = device, tun, mtu
         self._loop = loop
@@ -168,7 +167,7 @@ class Tunnel:
         return self._lost + self._path.errors if self._path else Counter(self._lost)
 
     def _open(self, udp: Udp) -> None:
-        self._udp, self._path = udp, self._backend(self.tun, udp)
+        self._udp, self._path = udp, self._backend(self.tun, udp, self._mtu_of)
         self._loop.watch(udp.routes.fd, udp.routes.changed)
         self._watch_datagrams()
 
@@ -193,6 +192,8 @@ class Tunnel:
             self._loop.unwatch(port.fd)
 
     def _link_changed(self, state: LinkState) -> None:
+        if self.tun.offload:
+            limit_super_packets(self.tun, state.mtu)
         self._link_is_up, self.mtu = state
         self._routes.forget()  # the link may be in another namespace now
         if state.up and not self.device.is_up:
@@ -221,19 +222,19 @@ class Tunnel:
         if path is None:
             self._discard()
             return
-        port = path.packets
-        for limit in _TURN:
+        port, left = path.packets, _TURN
+        while left > 0 or port.waiting:
             try:
-                destination = port.read(limit)
+                destination = port.read(max(left, 1))
             except OSError:
                 self._deleted()
                 return
             if destination is None:
                 break
+            left -= path.burst.n
             if observer:
                 _tell(observer.packet_out, path.burst.packets())
-            mtu = self._routes.mtu(destination, self.mtu)
-            result = device.seal(now(), path.burst, destination, mtu, port.ecn)
+            result = device.seal(now(), path.burst, destination, port.mtu, port.ecn)
             if isinstance(result, Sealed):
                 if observer:
                     _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
@@ -243,10 +244,13 @@ class Tunnel:
                 port.write(result.rows)
         self._settle()
 
+    def _mtu_of(self, destination: bytes) -> int:
+        return self._routes.mtu(destination, self.mtu)
+
     def _discard(self) -> None:
         """Without sockets a packet goes nowhere."""
         try:
-            for _ in range(_TURN[0]):
+            for _ in range(_TURN):
                 os.read(self.tun.fd, 1)  # the rest of the packet is lost too, as it should be
         except BlockingIOError:
             return
@@ -256,9 +260,9 @@ class Tunnel:
     def _udp_readable(self, port: Datagrams) -> None:
         assert self._path
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
-        left = _DATAGRAMS  # of which something stays left when a datagram was carried over: it is read too
-        while left:
-            remote = port.read(left)
+        left = _TURN
+        while left > 0 or port.waiting:
+            remote = port.read(max(left, 1))
             if remote is None:
                 break
             left -= burst.n

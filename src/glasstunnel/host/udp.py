@@ -34,6 +34,8 @@ _RECEIVE = {  # in this order the kernel puts the control messages
 }
 _TRIES = 100  # for a random port that is free in both families
 _CACHED = 4096  # of each kind
+SOL_UDP, UDP_GRO = 17, 104
+_UDP_SEGMENT = 103
 _IN_PKTINFO = struct.Struct("=i4s4s")  # interface, our address, destination of the header: ip(7)
 _IN6_PKTINFO = struct.Struct("=16si")  # our address, interface: RFC 3542 section 6.1
 ANCILLARY = socket.CMSG_SPACE(_IN6_PKTINFO.size) + socket.CMSG_SPACE(4)
@@ -50,6 +52,7 @@ kernels and ENETUNREACH in new ones.
 """
 
 _INT = struct.Struct("=i")
+_USHORT = struct.Struct("=H")
 _UINT = struct.Struct("=I")
 
 Address = tuple[str, int] | tuple[str, int, int, int]
@@ -87,7 +90,7 @@ class UdpSocket:
             raise
         self.fd = self.socket.fileno()
         self.port: int = self.socket.getsockname()[1]
-        self._ways: dict[tuple[Path, int], tuple[Transmit, Path]] = {}
+        self._ways: dict[tuple[Path, int, int], tuple[Transmit, Path]] = {}
         self._paths: dict[tuple[Address, bytes], Path] = {}
         self._scopes: dict[str, int] = {}
 
@@ -96,13 +99,14 @@ class UdpSocket:
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_MARK, _UINT.pack(mark))  # setsockopt takes no such int
         self._fwmark = mark
 
-    def way(self, path: Path, tos: int) -> tuple[Transmit, Path]:
+    def way(self, path: Path, tos: int, segment: int = 0) -> tuple[Transmit, Path]:
         """What sends along ``path`` with this traffic class byte, and the path itself.
 
-        The path is without its source if that leads elsewhere by now. Raises :exc:`OSError` if the scope of
-        the far end names no interface.
+        Many datagrams at once, if it shall cut what it sends into segments of so many bytes. The path is
+        without its source if that leads elsewhere by now. Raises :exc:`OSError` if the scope of the far end
+        names no interface.
         """
-        return self._ways.get((path, tos)) or self._find_way(path, tos)
+        return self._ways.get((path, tos, segment)) or self._find_way(path, tos, segment)
 
     def path(self, address: Address, local: bytes) -> Path:
         """The path of a datagram that came from ``address``, with the control message that tells ours."""
@@ -113,7 +117,7 @@ class UdpSocket:
         self._ways.clear()
         self._paths.clear()
 
-    def _find_way(self, path: Path, tos: int) -> tuple[Transmit, Path]:
+    def _find_way(self, path: Path, tos: int, segment: int) -> tuple[Transmit, Path]:
         host, _, scope = path.remote[0].partition("%")
         address: Address = path.remote if not scope else (host, path.remote[1], 0, self.scope_number(scope))
         used = path if self._still_leads(path) else Path(path.remote)
@@ -122,13 +126,15 @@ class UdpSocket:
             control.append((self._level, _SEND_SOURCE[self.family], self._source(used.local)))
         if tos:
             control.append((self._level, _SEND_TOS[self.family], _INT.pack(tos)))
+        if segment:
+            control.append((SOL_UDP, _UDP_SEGMENT, _USHORT.pack(segment)))
         sendto, sendmsg = self.socket.sendto, self.socket.sendmsg
         # Chosen here once for each way; as functions with names they would say the same in twice the lines.
         if control:
             transmit: Transmit = lambda datagram: sendmsg((datagram,), control, 0, address)  # noqa: E731
         else:
             transmit = lambda datagram: sendto(datagram, address)  # noqa: E731
-        return _remember(self._ways, (path, tos), (transmit, used))
+        return _remember(self._ways, (path, tos, segment), (transmit, used))
 
     def _still_leads(self, path: Path) -> bool:
         """Whether packets with this source leave through the interface on which the peer's came.
@@ -258,6 +264,21 @@ class Udp:
                 break
         return path
 
+    def send_joined(self, datagrams: Buffer, segment: int, path: Path, tos: int) -> bool:
+        """Send datagrams that lie end to end, each of ``segment`` bytes but the last, by one call.
+
+        False if the kernel does not do it here, such as for datagrams that a router before the next would
+        have to cut, or on a path that is not what it was: then nothing was sent, and :meth:`send` may do it.
+        """
+        try:
+            transmit, used = self._towards(path).way(path, tos, segment)
+            if used != path:
+                return False
+            transmit(datagrams)
+        except OSError:
+            return False
+        return True
+
     def forget(self) -> None:
         """Find every way anew."""
         for one in self.sockets:
@@ -305,6 +326,17 @@ def scope_number(name: str, index: Callable[[str], int] = socket.if_nametoindex)
     if len(name.encode()) > _LONGEST_NAME or "\0" in name or number > _GREATEST_INDEX:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     return number or index(name)
+
+
+def can_join() -> bool:
+    """Whether the kernel cuts (UDP_SEGMENT) and joins (UDP_GRO) datagrams."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.getsockopt(SOL_UDP, _UDP_SEGMENT)
+            probe.getsockopt(SOL_UDP, UDP_GRO)
+        except OSError:
+            return False
+    return True
 
 
 def _open(port: int, fwmark: int, routes: Routes) -> list[UdpSocket]:

@@ -59,6 +59,11 @@ class Burst:
         self.size[self.n] = len(datagram)
         self.n += 1
 
+    @property
+    def longest(self) -> int:
+        """The greatest size of a row in use, in bytes."""
+        return max(self.size[: self.n])
+
     def packets(self, rows: Iterable[int] | None = None) -> Iterator[memoryview]:
         """The packets of the given rows, by default of all: views, valid until the burst is reused."""
         for i in range(self.n) if rows is None else rows:

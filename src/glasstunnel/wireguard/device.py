@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from math import inf
 
-from glasstunnel.ip.packet import source, total_length
 from glasstunnel.noise import CURVE25519, InvalidPublicKeyError, KeyPair
 from glasstunnel.noise.dh import clamp
-from glasstunnel.wireguard import intake
+from glasstunnel.wireguard import intake, vector
 from glasstunnel.wireguard.allowed_ips import AllowedIPs
+from glasstunnel.wireguard.arrivals import accept
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.cookie import CookieChecker
-from glasstunnel.wireguard.ecn import NOT_ECT, decapsulate, encapsulate
+from glasstunnel.wireguard.ecn import NOT_ECT, encapsulate
 from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Staged
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, Rng
 from glasstunnel.wireguard.incoming import HANDSHAKES_PER_TICK, Incoming
@@ -36,7 +36,6 @@ from glasstunnel.wireguard.peer import Peer
 from glasstunnel.wireguard.ratelimit import RateLimiter
 from glasstunnel.wireguard.routing_loop import comes_back
 from glasstunnel.wireguard.schedule import Schedule
-from glasstunnel.wireguard.transport import open_rows, seal_rows
 from glasstunnel.wireguard.unreachable import Unreachable
 
 
@@ -239,7 +238,7 @@ class Device:
         if peer is None:
             self.drops[Drop.NO_ROUTE] += burst.n
             return Refused(Drop.NO_ROUTE, self._unreachable.report(now, burst, dst))
-        if max(burst.size[: burst.n]) > MAX_PACKET_SIZE:
+        if burst.longest > MAX_PACKET_SIZE:
             self._drop(peer, Drop.TOO_LONG, burst.n)
             return Refused(Drop.TOO_LONG)
         if peer.endpoint is None:
@@ -254,7 +253,7 @@ class Device:
                 peer.stage(bytes(packet), mtu)
             peer.want_initiation(now)
             return Staged(peer)
-        peer.sealed(now, keypair, seal_rows(keypair, burst, mtu), has_data=True)
+        peer.sealed(now, keypair, vector.seal(keypair, burst, mtu), has_data=True)
         return Sealed(peer, peer.endpoint, encapsulate(ecn))
 
     def open(self, now: float, burst: Burst, path: Path, ecn: int = NOT_ECT) -> Opened:
@@ -273,34 +272,15 @@ class Device:
         if not keypair.may_open(now, self.parameters):
             self._drop(peer, Drop.EXPIRED_KEYPAIR, burst.n)
             return Opened(None, [], [])
-        authentic, data = False, []
-        for row, verdict in open_rows(keypair, burst, self.parameters.reject_after_messages):
-            if verdict is not None:
-                self._drop(peer, verdict, 1)
-                continue
-            authentic = True
-            if burst.size[row]:
-                data.append(row)
-            else:
-                peer.rx_bytes += KEEPALIVE_SIZE
-        if not authentic:
+        failed = vector.open_(keypair, burst, self.parameters.reject_after_messages)
+        for verdict in failed.values():
+            self._drop(peer, verdict, 1)
+        if len(failed) == burst.n:
             return Opened(None, [], [])
+        data = [row for row in range(burst.n) if row not in failed and burst.size[row]]
+        peer.rx_bytes += KEEPALIVE_SIZE * (burst.n - len(failed) - len(data))
         events = peer.received(now, keypair, path, len(data))
-        return Opened(peer, [row for row in data if self._accept(peer, burst, row, ecn)], events)
-
-    def _accept(self, peer: Peer, burst: Burst, row: int, ecn: int) -> bool:
-        """Trim an authentic packet to its own length, unless it is none or not the peer's to send."""
-        packet, padded = burst.plain[row], burst.size[row]
-        size = total_length(packet, 0, padded)
-        if not size:
-            return self._drop(peer, Drop.NOT_IP, 1)
-        if self.allowed_ips.lookup(source(packet)) is not peer:
-            return self._drop(peer, Drop.WRONG_SOURCE, 1)
-        if ecn and not decapsulate(packet, ecn):
-            return self._drop(peer, Drop.CONGESTION, 1)
-        burst.size[row] = size
-        peer.rx_bytes += KEEPALIVE_SIZE + padded
-        return True
+        return Opened(peer, accept(self.allowed_ips, peer, burst, data, ecn), events)
 
     # Handshakes
 

@@ -6,6 +6,7 @@ happen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -141,5 +142,5 @@ class Opened:
     """
 
     peer: Peer | None
-    rows: list[int]
+    rows: Sequence[int]
     events: list[Event]

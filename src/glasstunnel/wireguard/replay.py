@@ -10,6 +10,7 @@ from array import array
 
 WORD_BITS = 64
 WORDS = 128
+_WORD = (1 << WORD_BITS) - 1
 WINDOW_BITS = WORDS * WORD_BITS
 """8192 bits of ring."""
 WINDOW_SIZE = WINDOW_BITS - WORD_BITS
@@ -39,6 +40,19 @@ class ReplayWindow:
         if word & bit:
             return False
         self._words[place] = word | bit
+        return True
+
+    def accept_run(self, first: int, n: int) -> bool:
+        """As :meth:`accept` of ``n`` counters in order from ``first`` on, at most 64, if all are greater than
+        any before; otherwise False, and nothing is changed: each may still be asked about by itself.
+        """
+        if first <= self.greatest:
+            return False
+        last = first + n - 1
+        self._slide(last)
+        run = ((1 << n) - 1) << (first & (WORD_BITS - 1))
+        self._words[(first >> 6) & (WORDS - 1)] |= run & _WORD
+        self._words[(last >> 6) & (WORDS - 1)] |= run >> WORD_BITS
         return True
 
     def _slide(self, counter: int) -> None:

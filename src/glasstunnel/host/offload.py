@@ -1,0 +1,48 @@
+"""The fast data path: one system call moves up to 64 packets, on both sides.
+
+Rule: a train that was cut from a super-packet is sent by one call (UDP_SEGMENT), and what the kernel has
+joined (UDP_GRO) is opened as a train. Where the kernel does not cut, the datagrams go one by one. Section:
+tun_offload.py, udp_offload.py; Linux udp(7), segmentation-offloads.rst.
+"""
+
+from collections import Counter
+
+from glasstunnel.host.tun import Tun
+from glasstunnel.host.tun_offload import MtuOf, OffloadTun
+from glasstunnel.host.udp import Udp
+from glasstunnel.host.udp_offload import OffloadUdp
+from glasstunnel.wireguard.events import Path
+from glasstunnel.wireguard.train import Train
+
+
+class OffloadPath:
+    """The fast data path: a :class:`~glasstunnel.host.backend.DataPath` for kernels since Linux 5.0."""
+
+    def __init__(self, tun: Tun, udp: Udp, mtu_of: MtuOf) -> None:
+        self.burst = Train()
+        self.packets = OffloadTun(tun, self.burst, mtu_of)
+        self._udp = udp
+        self._former: Counter[str] = Counter()  # errors of sockets that are closed
+        self.datagrams = [OffloadUdp(one, self.burst) for one in udp.sockets]
+
+    def renew(self) -> None:
+        """The sockets have been replaced by others: from now on use those."""
+        for edge in self.datagrams:
+            self._former += edge.errors
+        self.datagrams = [OffloadUdp(one, self.burst) for one in self._udp.sockets]
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Packets and datagrams lost at the kernel's edge, by reason."""
+        edges: list[OffloadTun | OffloadUdp] = [self.packets, *self.datagrams]
+        return sum((edge.errors for edge in edges), self._udp.errors + self._former)
+
+    def send(self, path: Path, tos: int) -> Path:
+        """Send the datagrams of the train with this traffic class; what cannot go is counted and lost."""
+        train = self.burst
+        n, size = train.n, train.size
+        if n > 1 and size[0] == train.pitch:
+            whole = train.buf[: (n - 1) * train.pitch + size[n - 1]]
+            if self._udp.send_joined(whole, size[0], path, tos):
+                return path
+        return self._udp.send(train.datagrams(), path, tos)

@@ -1,0 +1,189 @@
+"""Packets of one flow joined into a super-packet, so that the kernel takes them in with one call.
+
+Rule: what is joined is what the kernel would cut back into the very same packets: neighbours in one flow of
+TCP or UDP, complete, of one size but the last, and alike in all that segmentation copies. Each checksum is
+verified before: a super-packet vouches for what it holds, so a packet that is wrong must go alone, for the
+kernel to see. Section: Linux net/ipv4/tcp_offload.c ``tcp_gro_receive``, net/ipv4/af_inet.c
+``inet_gro_receive``; RFC 6864 (identification); RFC 3168 (a packet that is marked differs in its traffic
+class, and so ends the run).
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from glasstunnel.ip import tcp, udp, virtio
+from glasstunnel.ip.checksum import checksum, ones_complement_sum, pseudo_header
+from glasstunnel.ip.packet import IPV4_HEADER, IPV6_HEADER, destination, source
+from glasstunnel.ip.virtio import GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM, VnetHeader
+
+Bytes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint32]
+
+LONGEST: Final = 0xFFFF
+"""Bytes of a super-packet at the most: the length field of IPv4 holds no more."""
+_HEADERS: Final = IPV6_HEADER + 60  # bytes: the longest that are looked at
+_FLAGS: Final = 13  # where they stand in a TCP header
+_PSH: Final = int(tcp.Flag.PSH)
+_ACK: Final = int(tcp.Flag.ACK)
+_ADDRESSES: Final = {IPV4_HEADER: 12, IPV6_HEADER: 8}  # where they begin; the upper layer follows them
+_DONT_FRAGMENT: Final = 0x40
+
+
+class Shape(NamedTuple):
+    """How the packets of a flow look: where the upper layer and the payload begin, and which of the bits
+    before that are the same in all of them, as words.
+    """
+
+    protocol: int
+    upper: int
+    begin: int
+    counts: bool
+    """Whether the identification has to count up."""
+    same: Words
+
+
+def shape(packet: bytes, size: int) -> Shape | None:
+    """That of a packet which begins so and has ``size`` bytes; None if no other can follow it."""
+    if packet[0] == 0x45 and not packet[6] & 0x3F and not packet[7]:  # no options, no fragment
+        upper, protocol, counts = IPV4_HEADER, packet[9], not packet[6] & _DONT_FRAGMENT
+    elif packet[0] >> 4 == 6:
+        upper, protocol, counts = IPV6_HEADER, packet[6], False
+    else:
+        return None
+    if protocol == tcp.PROTOCOL and size > upper + tcp.HEADER_LENGTH:
+        begin = upper + (packet[upper + 12] >> 4) * 4
+        if begin < upper + tcp.HEADER_LENGTH or packet[upper + _FLAGS] & ~_PSH != _ACK:
+            return None
+    elif protocol == udp.PROTOCOL and size > upper + udp.HEADER_LENGTH:
+        begin = upper + udp.HEADER_LENGTH
+        length, sum_ = packet[upper + 4 : upper + 6], packet[upper + udp.CHECKSUM_OFFSET : begin]
+        if length != (size - upper).to_bytes(2) or sum_ == b"\0\0":  # nothing vouches for the payload
+            return None
+    else:
+        return None
+    if begin >= size:
+        return None
+    key = protocol, upper, begin
+    same = _SAME.get(key)
+    if same is None:
+        same = _SAME[key] = _same(*key)
+    return Shape(protocol, upper, begin, counts, same)
+
+
+_SAME: dict[tuple[int, int, int], Words] = {}
+
+
+def _same(protocol: int, upper: int, begin: int) -> Words:
+    """The bits that neighbours share. Lengths are not among them: the sizes of the rows tell those."""
+    bits = np.full(begin, 0xFF, np.uint8)
+    bits[4:6] = 0  # IPv4: identification; IPv6: payload length
+    if upper == IPV4_HEADER:
+        bits[2:4] = bits[10:12] = 0  # total length, checksum
+    if protocol == tcp.PROTOCOL:
+        bits[upper + 4 : upper + 8] = 0  # sequence number
+        bits[upper + _FLAGS] &= ~_PSH & 0xFF
+        bits[upper + tcp.CHECKSUM_OFFSET : upper + tcp.CHECKSUM_OFFSET + 2] = 0
+    else:
+        bits[upper + 4 : upper + 8] = 0  # length, checksum
+    words: Words = bits.view("<u4")
+    return words
+
+
+def joinable(rows: Bytes, size: int, last: int) -> int:
+    """How many packets, from the first on, may be joined; 1 means that the first goes alone.
+
+    Args:
+        rows: a matrix, a packet each row, with room for one byte more than ``size``; what lies behind the
+            packets may be overwritten.
+        size: of each packet in bytes, as its IP header states it, but for the last one.
+        last: that of the last one, not above ``size``.
+    """
+    n = len(rows)
+    form = shape(rows[0, :_HEADERS].tobytes(), size)
+    if form is None or n == 1:
+        return 1
+    protocol, upper, begin, counts, same = form
+    rows[n - 1, last : size + 1] = 0
+    headers: Words = np.ascontiguousarray(rows[:, :begin]).view("<u4")
+    wrong = _wrong_checksums(rows, size, last, form)
+    if upper == IPV4_HEADER:
+        wrong |= np.add.reduce(headers.view("<u2")[:, :10], axis=1, dtype=np.uint32) % 0xFFFF
+    if wrong[0]:
+        return 1
+    # Whatever is not zero here keeps a packet from following the one before it.
+    apart: Words = (headers[1:] ^ headers[:-1]) & same
+    apart[:, 0] |= wrong[1:]
+    if protocol == tcp.PROTOCOL:
+        column = upper // 4 + 1
+        numbers = headers[:, column].byteswap()
+        apart[:, column] = numbers[1:] - numbers[:-1] - np.uint32(size - begin)
+        apart[:, 1] |= headers[:-1, upper // 4 + 3] & np.uint32(_PSH << 8)
+    else:
+        lengths = headers[1:, upper // 4 + 1].byteswap() >> 16
+        lengths[-1] += size - last
+        apart[:, 1] |= lengths ^ np.uint32(size - upper)
+    if counts:
+        identifications = headers[:, 1].byteswap() >> 16
+        apart[:, 2] |= (identifications[1:] - identifications[:-1] - np.uint32(1)) & np.uint32(0xFFFF)
+    if not np.count_nonzero(apart):
+        return n
+    return int(apart.any(axis=1).argmax()) + 1
+
+
+def _wrong_checksums(rows: Bytes, size: int, last: int, form: Shape) -> npt.NDArray[np.uint32]:
+    """For each packet zero if the checksum of its TCP or UDP is right."""
+    begin = _ADDRESSES[form.upper]
+    words = rows[:, begin : size + (size - begin & 1)].view("<u2")
+    sums = np.add.reduce(words, axis=1, dtype=np.uint32)
+    rest, rest_of_last = (_swapped(form.protocol + length - form.upper) for length in (size, last))
+    sums += np.uint32(rest)
+    sums[-1] += 0xFFFF - rest + rest_of_last
+    sums %= 0xFFFF
+    return sums
+
+
+def _swapped(number: int) -> int:
+    """A sum of big-endian words, as it is added to sums of little-endian ones."""
+    number %= 0xFFFF
+    return number >> 8 | (number & 0xFF) << 8
+
+
+def join(rows: Bytes, size: int, last: int, out: memoryview) -> int:
+    """Write packets that are :func:`joinable` into ``out`` as one super-packet, with its header before it.
+
+    Args:
+        rows: a matrix, a packet each row, at least two.
+        size, last: of the packets, and of the last one, in bytes.
+        out: room for 10 bytes and all packets together.
+
+    Returns the bytes written.
+    """
+    n = len(rows)
+    header = bytearray(rows[0, :_HEADERS])
+    form = shape(bytes(header), size)
+    assert form, "joinable has found it"
+    upper, begin, step = form.upper, form.begin, size - form.begin
+    length = begin + (n - 1) * step + last - begin
+    joined = np.frombuffer(out, np.uint8)[virtio.SIZE :]
+    body = joined[begin : begin + (n - 1) * step]
+    body.reshape(n - 1, step)[:] = rows[: n - 1, begin:size]
+    joined[begin + (n - 1) * step : length] = rows[n - 1, begin:last]
+    if upper == IPV4_HEADER:
+        header[2:4] = length.to_bytes(2)
+        header[10:12] = bytes(2)
+        header[10:12] = checksum(header[:IPV4_HEADER]).to_bytes(2)
+    else:
+        header[4:6] = (length - IPV6_HEADER).to_bytes(2)
+    if form.protocol == tcp.PROTOCOL:
+        header[upper + _FLAGS] |= int(rows[n - 1, upper + _FLAGS])
+        kind, offset = (GSO_TCPV4 if upper == IPV4_HEADER else GSO_TCPV6), tcp.CHECKSUM_OFFSET
+    else:
+        header[upper + 4 : upper + 6] = (length - upper).to_bytes(2)
+        kind, offset = GSO_UDP_L4, udp.CHECKSUM_OFFSET
+    pseudo = pseudo_header(source(header), destination(header), form.protocol, length - upper)
+    header[upper + offset : upper + offset + 2] = ones_complement_sum(b"", pseudo).to_bytes(2)
+    out[virtio.SIZE : virtio.SIZE + begin] = header[:begin]
+    VnetHeader(NEEDS_CSUM, kind, begin, step, upper, offset).write(out)
+    return virtio.SIZE + length
