@@ -47,6 +47,9 @@ class Packets(Protocol):
     def write(self, rows: Sequence[int]) -> None:
         """Write the packets in these rows of the burst."""
 
+    def put(self, packet: bytes) -> None:
+        """Write a packet that lies in no row."""
+
 
 class Datagrams(Protocol):
     """The side of one UDP socket."""

@@ -9,7 +9,7 @@ from collections import Counter
 
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import MtuOf, OffloadTun
-from glasstunnel.host.udp import Udp
+from glasstunnel.host.udp import LONGEST, SEGMENTS, Udp
 from glasstunnel.host.udp_offload import OffloadUdp
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.train import Train
@@ -40,9 +40,17 @@ class OffloadPath:
     def send(self, path: Path, tos: int) -> Path:
         """Send the datagrams of the train with this traffic class; what cannot go is counted and lost."""
         train = self.burst
-        n, size = train.n, train.size
-        if n > 1 and size[0] == train.pitch:
-            whole = train.buf[: (n - 1) * train.pitch + size[n - 1]]
-            if self._udp.send_joined(whole, size[0], path, tos):
-                return path
-        return self._udp.send(train.datagrams(), path, tos)
+        most = min(SEGMENTS, LONGEST // train.pitch) if train.whole == train.pitch else 1
+        used, begin = path, 0
+        ends = [row + 1 for row in train.shorter]  # a datagram that is shorter is the last of its call
+        if not ends or ends[-1] < train.n:
+            ends.append(train.n)
+        for end in ends:
+            while begin < end:
+                last = min(begin + most, end) - 1
+                whole = train.buf[begin * train.pitch : last * train.pitch + train.size[last]]
+                if begin == last or not self._udp.send_joined(whole, train.pitch, used, tos):
+                    rows = range(begin, last + 1)
+                    used = self._udp.send((train.wire[i][: train.size[i]] for i in rows), used, tos)
+                begin = last + 1
+        return used

@@ -95,12 +95,16 @@ class PlainTun:
 
     def write(self, rows: Iterable[int]) -> None:
         """Give the kernel the packets in these rows of the burst; what it refuses is counted and lost."""
-        plain, size, fd = self._burst.plain, self._burst.size, self._fd
+        plain, size = self._burst.plain, self._burst.size
         for row in rows:
-            try:
-                os.write(fd, plain[row][: size[row]])
-            except OSError as error:  # EIO while the interface is down
-                self.errors[errno_name(error)] += 1
+            self.put(plain[row][: size[row]])
+
+    def put(self, packet: bytes | memoryview) -> None:
+        """As :meth:`write`, of a packet that lies in no row."""
+        try:
+            os.write(self._fd, packet)
+        except OSError as error:  # EIO while the interface is down
+            self.errors[errno_name(error)] += 1
 
 
 class PlainUdp:

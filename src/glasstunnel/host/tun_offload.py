@@ -9,20 +9,22 @@ into one train. Section: Linux tuntap.rst, segmentation-offloads.rst; if_tun.h `
 import os
 import socket
 import struct
-from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+import numpy as np
+
 from glasstunnel.host import rtnetlink
 from glasstunnel.host.errors import errno_name
 from glasstunnel.host.tun import Tun
+from glasstunnel.host.udp import LONGEST, SEGMENTS
 from glasstunnel.ip import PacketError, merging, packet, virtio
 from glasstunnel.ip.segmentation import SuperPacket
 from glasstunnel.ip.virtio import VnetHeader
 from glasstunnel.wireguard.burst import HEADROOM
 from glasstunnel.wireguard.messages import KEEPALIVE_SIZE, padded_size
-from glasstunnel.wireguard.train import FEW, LONGEST, ROWS, Train
+from glasstunnel.wireguard.train import FEW, ROWS, Train
 
 _ROOM = virtio.SIZE + 0xFFFF  # bytes: a header and the longest packet
 _BEFORE = HEADROOM - virtio.SIZE  # where the header of a packet that lies in a row begins
@@ -44,7 +46,7 @@ def limit_super_packets(tun: Tun, mtu: int) -> None:
     kernel refuses stays as it is: that costs speed, nothing else. Linux counts the longest headers of TCP
     that it knows (MAX_TCP_HEADER) into the size, so it is the greatest that holds no packet more.
     """
-    packets = min(ROWS, LONGEST // (KEEPALIVE_SIZE + mtu)) + 1
+    packets = min(SEGMENTS, LONGEST // (KEEPALIVE_SIZE + mtu)) + 1
     longest = min(packets * (mtu - _HEADERS) + _HEADERS - 1, _GSO_MAX_SIZE)
     with suppress(OSError), tun.namespace():
         index = socket.if_nametoindex(tun.current_name())
@@ -62,107 +64,127 @@ class OffloadTun:
         self.ecn = 0
         """ECN bits that all packets of the last run have."""
         self.mtu = 0
-        """MTU towards the destination of the last run."""
+        """MTU towards the destination of the last run, in bytes."""
         self.errors: Counter[str] = Counter()
         """Packets lost in reading and writing, by reason."""
-        self.destination = b""
-        """The destination of the last run, packed."""
         self._fd, self._train, self._mtu_of = tun.fd, train, mtu_of
-        self._first = memoryview(bytearray(_ROOM))  # the first packet of a run, or one that did not fit
-        self._length = 0  # of the packet there that waits; 0: none
-        self._todo = memoryview(bytearray(ROWS * virtio.SIZE))  # headers of the others
-        self._known: dict[int, list[tuple[memoryview, memoryview]]] = {}  # by pitch
-        self._super: SuperPacket | None = None
-        self._cut = 0  # packets of it that have been handed out
+        self._destination = b""  # of the last run
+        self._first = memoryview(bytearray(_ROOM))  # header and packet that begin a run
+        self._packet = self._first[:0]  # that packet, if it waits
+        self._super: SuperPacket | None = None  # the same, if it is one
+        self._done = 0  # packets of it that have been cut off
+        self._todo = memoryview(bytearray(ROWS * virtio.SIZE))  # headers of a run of ordinary packets
+        self._targets: dict[int, list[tuple[memoryview, memoryview]]] = {}  # by pitch
         self._joined = memoryview(bytearray(_ROOM))
 
     @property
     def waiting(self) -> bool:
         """Whether something has been read that the next :meth:`read` will hand out."""
-        return bool(self._super or self._length)
+        return len(self._packet) > 0
 
     def read(self, limit: int) -> bytes | None:
-        """As :meth:`PlainTun.read <glasstunnel.host.plain.PlainTun.read>`. A super-packet counts as one."""
+        """As :meth:`PlainTun.read <glasstunnel.host.plain.PlainTun.read>`; a super-packet may exceed the limit."""
+        if not self._fetch():
+            return None
+        self._destination, self.ecn = packet.destination(self._packet), packet.ecn(self._packet)
+        self.mtu = self._mtu_of(self._destination)
         if self._super:
-            return self._next_train(self._super)
+            self._cut(self._super.size, limit)
+        else:
+            self._gather(len(self._packet), limit)
+        return self._destination
+
+    def _fetch(self) -> bool:
+        """See to it that a packet waits; False if there is none."""
         while True:
-            length, self._length = self._length, 0
-            if not length:
+            if not self._packet:
                 try:
-                    length = os.readv(self._fd, [self._first]) - virtio.SIZE
+                    length = os.readv(self._fd, (self._first,))
                 except BlockingIOError:
-                    return None
-            first = self._first[virtio.SIZE : virtio.SIZE + length]
-            if not packet.total_length(first, 0, length):
+                    return False
+                self._packet = self._first[virtio.SIZE : length]
+            if self._super:
+                return True
+            if not packet.total_length(self._packet, 0, len(self._packet)):
                 self.errors["not IP"] += 1
-                continue
-            self.destination, self.ecn = packet.destination(first), packet.ecn(first)
-            self.mtu = self._mtu_of(self.destination)
-            if not self._first[1]:
-                return self._gather(first, limit)
-            try:
-                self._super, self._cut = SuperPacket(first, VnetHeader.parse(self._first)), 0
-            except PacketError:
-                self.errors["malformed super-packet"] += 1
-                continue
-            return self._next_train(self._super)
+            elif not self._first[1]:
+                return True
+            else:
+                try:
+                    self._super, self._done = SuperPacket(self._packet, VnetHeader.parse(self._first)), 0
+                    return True
+                except PacketError:
+                    self.errors["malformed super-packet"] += 1
+            self._packet = self._first[:0]
 
-    def _next_train(self, whole: SuperPacket) -> bytes:
-        """Cut as many packets as one train holds."""
-        train, pitch = self._train, KEEPALIVE_SIZE + padded_size(whole.size, self.mtu)
-        train.arrange(pitch)
-        n = min(whole.packets - self._cut, train.capacity, LONGEST // pitch or 1)
-        last = whole.cut(train.rows[:, HEADROOM:], self._cut, n)
-        train.fill(n, whole.size, last)
-        self._cut += n
-        if self._cut == whole.packets:
-            self._super = None
-        return self.destination
+    def _continues(self, one: memoryview) -> bool:
+        """Whether a packet belongs to the run."""
+        return packet.destination(one) == self._destination and packet.ecn(one) == self.ecn
 
-    def _gather(self, first: memoryview, limit: int) -> bytes:
-        """An ordinary packet, and those that follow to the same destination and are no longer."""
-        train, size = self._train, len(first)
+    def _cut(self, size: int, limit: int) -> None:
+        """Cut super-packets into packets of ``size`` bytes, while they fit into the train."""
+        train = self._train
+        train.arrange(KEEPALIVE_SIZE + padded_size(size, self.mtu))
+        n, shorter = 0, {}
+        while (
+            n < train.capacity and self._super and self._super.size == size and self._continues(self._packet)
+        ):
+            some = min(self._super.packets - self._done, train.capacity - n)
+            last = self._super.cut(train.rows[n:, HEADROOM:], self._done, some)
+            n += some
+            if last < size:
+                shorter[n - 1] = last
+            self._done += some
+            if self._done < self._super.packets:
+                break
+            self._packet, self._super = self._first[:0], None
+            if n >= limit or not self._fetch():
+                break
+        train.fill(n, size, shorter)
+
+    def _gather(self, size: int, limit: int) -> None:
+        """Take an ordinary packet, and those that follow to the same destination and are no longer."""
+        train = self._train
         pitch = KEEPALIVE_SIZE + padded_size(size, self.mtu)
         train.arrange(pitch)
-        train.plain[0][:size] = first
+        train.plain[0][:size] = self._packet
         self._todo[: virtio.SIZE] = self._first[: virtio.SIZE]
-        n, last = 1, size
-        for todo, room in self._targets(pitch)[1 : min(limit, train.capacity, LONGEST // pitch)]:
+        self._packet = self._first[:0]
+        n, shorter = 1, {}
+        for todo, room in self._targets_of(pitch)[1:limit]:
             try:
                 length = os.readv(self._fd, (todo, room)) - virtio.SIZE
             except BlockingIOError:
                 break
-            if length > size or todo[1] or not self._continues(room, length):
+            one = room[:length]
+            if (
+                length > size
+                or todo[1]
+                or not packet.total_length(one, 0, length)
+                or not self._continues(one)
+            ):
                 self._first[: virtio.SIZE] = todo
-                self._first[virtio.SIZE : virtio.SIZE + length] = room[:length]
-                self._length = length
+                self._packet = self._first[virtio.SIZE : virtio.SIZE + length]
+                self._packet[:] = one
                 break
-            n, last = n + 1, length
             if length < size:
-                break
-        train.fill(n, size, last)
+                shorter[n] = length
+            n += 1
+        train.fill(n, size, shorter)
         self._finish_checksums()
-        return self.destination
 
-    def _targets(self, pitch: int) -> list[tuple[memoryview, memoryview]]:
+    def _targets_of(self, pitch: int) -> list[tuple[memoryview, memoryview]]:
         """For each row of this pitch: room for a header, and for a packet of any length."""
-        found = self._known.get(pitch)
+        found = self._targets.get(pitch)
         if found is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
+            if len(self._targets) >= _REMEMBERED:
+                self._targets.clear()
             todo, buf = self._todo, self._train.buf
-            found = self._known[pitch] = [
+            found = self._targets[pitch] = [
                 (todo[i * virtio.SIZE : (i + 1) * virtio.SIZE], buf[i * pitch + HEADROOM :])
                 for i in range(self._train.capacity)
             ]
         return found
-
-    def _continues(self, row: memoryview, length: int) -> bool:
-        return (
-            packet.total_length(row, 0, length) != 0
-            and packet.destination(row) == self.destination
-            and packet.ecn(row) == self.ecn
-        )
 
     def _finish_checksums(self) -> None:
         """Close what the kernel has left open."""
@@ -172,9 +194,7 @@ class OffloadTun:
             todo = VnetHeader.parse(headers)
             if todo.flags & virtio.NEEDS_CSUM:
                 rows = train.rows[:n, HEADROOM:]
-                virtio.finish_checksums(
-                    rows, train.size[0], train.size[n - 1], todo.csum_start, todo.csum_offset
-                )
+                virtio.finish_checksums(rows, train.whole, train.shorter, todo.csum_start, todo.csum_offset)
             return
         for row, one in enumerate(train.packets()):
             flags, _, _, _, start, offset = VnetHeader.parse(headers[row * virtio.SIZE :])
@@ -183,43 +203,52 @@ class OffloadTun:
 
     def write(self, rows: Sequence[int]) -> None:
         """Give the kernel the packets in these rows; what it refuses is counted and lost."""
-        train, n = self._train, len(rows)
-        if n < FEW or rows[-1] - rows[0] != n - 1 or not self._are_a_train(rows):
-            for row in rows:
-                self._write_one(row)
-            return
-        packets, size, last = (
-            train.rows[rows[0] : rows[-1] + 1, HEADROOM:],
-            train.size[rows[0]],
-            train.size[rows[-1]],
-        )
-        done = 0
-        while done < n:
-            some = merging.joinable(packets[done:], size, last)
-            if some > 1:
-                length = merging.join(
-                    packets[done : done + some], size, last if done + some == n else size, self._joined
-                )
-                try:
-                    os.write(self._fd, self._joined[:length])
-                except OSError:
-                    some = 1
-                else:
-                    done += some
-                    continue
-            self._write_one(rows[done])
-            done += 1
+        first = 0
+        while first < len(rows):  # most often once: all rows in use
+            last = first + 1
+            if rows[-1] - rows[first] == len(rows) - 1 - first:
+                last = len(rows)
+            else:
+                while rows[last] == rows[last - 1] + 1:
+                    last += 1
+            self._write_rows(rows[first], rows[last - 1] + 1)
+            first = last
 
-    def _are_a_train(self, rows: Sequence[int]) -> bool:
-        """Whether they have one size, but for the last, which may be shorter."""
-        size, before = self._train.size, len(rows) - 1
-        first = size[rows[0]]
-        return size[rows[-1]] <= first and size[rows[0] : rows[-1]] == array("H", [first]) * before
+    def _write_rows(self, begin: int, end: int) -> None:
+        """Write neighbouring rows."""
+        train = self._train
+        if end - begin >= FEW:
+            sizes = np.frombuffer(train.size, np.uint16)[begin:end]
+            whole = int(sizes.max())
+            shorter = {row: int(sizes[row]) for row in np.flatnonzero(sizes != whole).tolist()}
+            packets = train.rows[begin:end, HEADROOM:]
+            for first, last in merging.runs(packets, whole, shorter):
+                if last - first > 1:
+                    length = merging.join(
+                        packets[first:last], whole, shorter.get(last - 1, whole), self._joined
+                    )
+                    if self._write(self._joined[:length], silently=True):
+                        continue
+                for row in range(begin + first, begin + last):
+                    self._write_one(row)
+        else:
+            for row in range(begin, end):
+                self._write_one(row)
 
     def _write_one(self, row: int) -> None:
         wire = self._train.wire[row]
         wire[_BEFORE:HEADROOM] = virtio.NOTHING
+        self._write(wire[_BEFORE : HEADROOM + self._train.size[row]])
+
+    def put(self, packet: bytes) -> None:
+        """Give the kernel a packet that lies in no row."""
+        self._write(virtio.NOTHING + packet)
+
+    def _write(self, packet: bytes | memoryview, *, silently: bool = False) -> bool:
         try:
-            os.write(self._fd, wire[_BEFORE : HEADROOM + self._train.size[row]])
+            os.write(self._fd, packet)
         except OSError as error:  # EIO while the interface is down
-            self.errors[errno_name(error)] += 1
+            if not silently:
+                self.errors[errno_name(error)] += 1
+            return False
+        return True

@@ -30,7 +30,7 @@ from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Refused, Sealed, Send
 from glasstunnel.wireguard.peer import Peer
 
-_TURN = 128  # packets of one side before the other has its turn
+_TURN = 256  # packets of one side before the other has its turn
 _log = logging.getLogger(__name__)
 _TRANSPORT_DATA = b"\x04\0\0\0"
 
@@ -241,7 +241,8 @@ class Tunnel:
                 if path.send(result.path, result.tos) != result.path:
                     result.peer.forget_source()
             elif isinstance(result, Refused):
-                port.write(result.rows)
+                for report in result.reports:
+                    port.put(report)
         self._settle()
 
     def _mtu_of(self, destination: bytes) -> int:

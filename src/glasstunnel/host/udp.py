@@ -34,6 +34,10 @@ _RECEIVE = {  # in this order the kernel puts the control messages
 }
 _TRIES = 100  # for a random port that is free in both families
 _CACHED = 4096  # of each kind
+SEGMENTS = 64
+"""Datagrams that one call sends, at the most: UDP_MAX_SEGMENTS of Linux before 6.9."""
+LONGEST = 65507
+"""Bytes that one call sends, at the most: what one datagram over IPv4 could carry."""
 SOL_UDP, UDP_GRO = 17, 104
 _UDP_SEGMENT = 103
 _IN_PKTINFO = struct.Struct("=i4s4s")  # interface, our address, destination of the header: ip(7)

@@ -16,12 +16,10 @@ from glasstunnel.host.errors import errno_name
 from glasstunnel.host.udp import ANCILLARY, SOL_UDP, UDP_GRO, Address, UdpSocket
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.messages import KEEPALIVE_SIZE
-from glasstunnel.wireguard.train import LONGEST, Train
+from glasstunnel.wireguard.train import LONE, Train
 
-_LONE = 0xFFFF  # a pitch that no datagram exceeds
-_HEAD = struct.Struct("<Q")  # type, three reserved bytes, receiver index
-_TYPE_MASK = 0xFFFFFFFF
-_TRANSPORT_DATA = 4
+_HEAD = 8  # bytes: type, three reserved bytes, receiver index
+_TRANSPORT_DATA = b"\x04\0\0\0"
 _INT = struct.Struct("=i")
 _LOW_BYTE = 0 if sys.byteorder == "little" else -1  # of the traffic class, as in plain.py
 _ANCILLARY = ANCILLARY + socket.CMSG_SPACE(4)
@@ -47,95 +45,95 @@ class OffloadUdp:
         self.errors: Counter[str] = Counter()
         """Datagrams lost in receiving, by reason."""
         self.fd = port.fd
-        self._socket, self._train = port, train
+        self._port, self._train = port, train
         self._receive = port.socket.recvmsg_into
         port.socket.setsockopt(SOL_UDP, UDP_GRO, 1)
-        self._begin = 0  # of what waits in the buffer, which is never at its begin
-        self._received = Received(0, 0, ("", 0), b"", 0)  # what waits there
+        self._waits: Received | None = None  # what did not fit into the run
+        self._begin = 0  # where that lies in the buffer
 
     @property
     def waiting(self) -> bool:
         """Whether something has been received that the next :meth:`read` will hand out."""
-        return self._begin > 0
+        return self._waits is not None
 
     def read(self, limit: int) -> Path | None:
-        """As :meth:`PlainUdp.read <glasstunnel.host.plain.PlainUdp.read>`. What the kernel has joined counts
-        as one.
+        """As :meth:`PlainUdp.read <glasstunnel.host.plain.PlainUdp.read>`; what the kernel has joined may exceed
+        the limit.
         """
         train, buf = self._train, self._train.buf
-        if self._begin:
-            received = self._received
-            buf[: received.length] = buf[self._begin : self._begin + received.length]
-            self._begin = 0
-        elif (fresh := self._receive_at(0)) is None:
+        if self._waits:
+            first, self._waits = self._waits, None
+            buf[: first.length] = buf[self._begin : self._begin + first.length]
+        elif (received := self._receive_at(0)) is None:
             return None
         else:
-            received = fresh
-        length, pitch = received.length, received.pitch
-        (head,) = _HEAD.unpack_from(buf)
-        if head & _TYPE_MASK != _TRANSPORT_DATA or pitch < KEEPALIVE_SIZE:
-            train.arrange(_LONE)
-            n, last = 1, min(pitch, length)
+            first = received
+        if first.pitch >= KEEPALIVE_SIZE and buf[: len(_TRANSPORT_DATA)] == _TRANSPORT_DATA:
+            train.arrange(first.pitch)
+            self._gather(first, limit)
         else:
-            train.arrange(pitch)
-            n = min(-(-length // pitch), train.capacity)
-            last = min(pitch, length - (n - 1) * pitch)
-            if n > 1:
-                n, last = self._alike(n, last)
-            elif length == pitch and limit > 1:
-                n, last = self._gather(received, min(limit, train.capacity, LONGEST // pitch))
-        if not self._begin and n * pitch < length:
-            self._begin, self._received = n * pitch, received._replace(length=length - n * pitch)
-        train.fill(n, min(pitch, length), last)
-        self.ecn = received.ecn
-        return self._socket.path(received.sender, received.local)
+            train.arrange(LONE)
+            train.fill(1, first.pitch, {})
+            self._leave(first, first.pitch, 0)
+        self.ecn = first.ecn
+        return self._port.path(first.sender, first.local)
+
+    def _gather(self, first: Received, limit: int) -> None:
+        """Make a train of what lies at the begin of the buffer, and of what follows and is like it."""
+        train, pitch, head = self._train, first.pitch, bytes(self._train.buf[:_HEAD])
+        n, shorter, more = 0, {}, first
+        while True:
+            begin = n * pitch
+            some = self._alike(n, more, head)
+            n += some
+            if some * pitch > more.length:
+                shorter[n - 1] = more.length - (some - 1) * pitch
+            elif some * pitch < more.length:
+                self._leave(more, some * pitch, begin)
+                break
+            if n >= min(limit, train.capacity):
+                break
+            received = self._receive_at(n * pitch)
+            if received is None:
+                break
+            more = received
+            if more[2:] != first[2:] or more.length > more.pitch != pitch or more.pitch > pitch:
+                self._leave(more, 0, n * pitch)
+                break
+        train.fill(n, pitch, shorter)
+
+    def _alike(self, begin: int, received: Received, head: bytes) -> int:
+        """How many of these datagrams, which lie from row ``begin`` on, are for the same receiver index."""
+        train = self._train
+        n = min(-(-received.length // train.pitch), train.capacity - begin)
+        heads = train.rows[begin : begin + n, :_HEAD].tobytes()
+        if heads == head * n:
+            return n
+        return next(i for i in range(n) if heads[i * _HEAD : (i + 1) * _HEAD] != head)
+
+    def _leave(self, received: Received, used: int, begin: int) -> None:
+        """Let what is left, behind the bytes that are used, wait."""
+        length = received.length - used
+        if length >= _HEAD:
+            self._waits = received._replace(length=length, pitch=min(received.pitch, length))
+            self._begin = begin + used
+        elif length:
+            self.errors["too short"] += 1
 
     def _receive_at(self, begin: int) -> Received | None:
-        """Receive into the buffer from ``begin`` on."""
+        """Receive into the buffer from ``begin`` on; None if there is nothing."""
         while True:
             try:
-                length, ancillary, _, sender = self._receive([self._train.buf[begin:]], _ANCILLARY)
+                length, ancillary, _, sender = self._receive((self._train.buf[begin:],), _ANCILLARY)
             except BlockingIOError:
                 return None
             except OSError as error:
                 self.errors[errno_name(error)] += 1
                 return None
-            pitch = _INT.unpack(ancillary.pop(0)[2])[0] if len(ancillary) > _ALWAYS else length
-            if pitch >= _HEAD.size:
+            pitch = length
+            if len(ancillary) > _ALWAYS:
+                (pitch,) = _INT.unpack(ancillary.pop(0)[2])
+            if pitch >= _HEAD:
                 (_, _, local), (_, _, tos) = ancillary
                 return Received(length, pitch, sender, local, tos[_LOW_BYTE] & 3)
             self.errors["too short"] += 1
-
-    def _alike(self, n: int, last: int) -> tuple[int, int]:
-        """How many of these rows, from the first on, are for the same receiver index, and the last's size."""
-        rows, size = self._train.rows, self._train.pitch
-        heads = rows[:n, : _HEAD.size].tobytes()
-        first = heads[: _HEAD.size]
-        if last < _HEAD.size:
-            n, last = n - 1, size
-        if heads[: n * _HEAD.size] == first * n:
-            return n, last
-        same = next(i for i in range(1, n) if heads[i * _HEAD.size : (i + 1) * _HEAD.size] != first)
-        return same, size
-
-    def _gather(self, first: Received, limit: int) -> tuple[int, int]:
-        """Receive more datagrams like the first and no longer; return how many there are, and the last's
-        size.
-        """
-        buf, pitch = self._train.buf, first.pitch
-        n, last = 1, pitch
-        while n < limit and last == pitch:
-            begin = n * pitch
-            received = self._receive_at(begin)
-            if received is None:
-                break
-            if (
-                received.pitch != received.length
-                or not KEEPALIVE_SIZE <= received.length <= pitch
-                or received[2:] != first[2:]
-                or buf[begin : begin + _HEAD.size] != buf[: _HEAD.size]
-            ):
-                self._begin, self._received = begin, received
-                break
-            n, last = n + 1, received.length
-        return n, last

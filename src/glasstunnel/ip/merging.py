@@ -8,6 +8,7 @@ kernel to see. Section: Linux net/ipv4/tcp_offload.c ``tcp_gro_receive``, net/ip
 class, and so ends the run).
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ Words = npt.NDArray[np.uint32]
 
 LONGEST: Final = 0xFFFF
 """Bytes of a super-packet at the most: the length field of IPv4 holds no more."""
+MOST: Final = 64
+"""Packets of a super-packet at the most: UDP_MAX_SEGMENTS of Linux before 6.9."""
 _HEADERS: Final = IPV6_HEADER + 60  # bytes: the longest that are looked at
 _FLAGS: Final = 13  # where they stand in a TCP header
 _PSH: Final = int(tcp.Flag.PSH)
@@ -42,6 +45,10 @@ class Shape(NamedTuple):
     counts: bool
     """Whether the identification has to count up."""
     same: Words
+
+    def fits(self, other: "Shape | None") -> bool:
+        """Whether what was found out of packets of this shape holds for that one."""
+        return other is not None and self[:4] == other[:4]
 
 
 def shape(packet: bytes, size: int) -> Shape | None:
@@ -91,55 +98,72 @@ def _same(protocol: int, upper: int, begin: int) -> Words:
     return words
 
 
-def joinable(rows: Bytes, size: int, last: int) -> int:
-    """How many packets, from the first on, may be joined; 1 means that the first goes alone.
+def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Divide rows into runs, half-open, of packets that may be joined; one that goes alone is a run of one.
 
     Args:
-        rows: a matrix, a packet each row, with room for one byte more than ``size``; what lies behind the
+        rows: a matrix, a packet each row, with room for one byte more than ``whole``; what lies behind the
             packets may be overwritten.
-        size: of each packet in bytes, as its IP header states it, but for the last one.
-        last: that of the last one, not above ``size``.
+        whole: size of each packet in bytes, as its IP header states it, but for those that are shorter.
+        shorter: row to size.
     """
-    n = len(rows)
-    form = shape(rows[0, :_HEADERS].tobytes(), size)
-    if form is None or n == 1:
-        return 1
+    n, begin = len(rows), 0
+    for row, size in shorter.items():
+        rows[row, size : whole + 1] = 0
+    while begin < n:
+        form = None if begin in shorter else shape(rows[begin, :_HEADERS].tobytes(), whole)
+        if form is None or begin + 1 == n:
+            yield begin, begin + 1
+            begin += 1
+            continue
+        here = {row - begin: size for row, size in shorter.items() if row > begin}
+        apart = _apart(rows[begin:], whole, here, form)
+        ends = (np.flatnonzero(apart) + (begin + 1)).tolist() if np.count_nonzero(apart) else []
+        most = min(MOST, (LONGEST - form.begin) // (whole - form.begin))
+        for end in (*ends, n):
+            while begin < end:
+                yield begin, min(begin + most, end)
+                begin = min(begin + most, end)
+            if end in shorter or end == n or not form.fits(shape(rows[end, :_HEADERS].tobytes(), whole)):
+                break
+
+
+def _apart(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) -> Words:
+    """For each row but the first, zero if its packet may follow the one before it."""
     protocol, upper, begin, counts, same = form
-    rows[n - 1, last : size + 1] = 0
     headers: Words = np.ascontiguousarray(rows[:, :begin]).view("<u4")
-    wrong = _wrong_checksums(rows, size, last, form)
+    wrong = _wrong_checksums(rows, whole, shorter, form)
     if upper == IPV4_HEADER:
         wrong |= np.add.reduce(headers.view("<u2")[:, :10], axis=1, dtype=np.uint32) % 0xFFFF
-    if wrong[0]:
-        return 1
-    # Whatever is not zero here keeps a packet from following the one before it.
     apart: Words = (headers[1:] ^ headers[:-1]) & same
-    apart[:, 0] |= wrong[1:]
+    apart[:, 0] |= wrong[1:] | wrong[:-1]
     if protocol == tcp.PROTOCOL:
         column = upper // 4 + 1
         numbers = headers[:, column].byteswap()
-        apart[:, column] = numbers[1:] - numbers[:-1] - np.uint32(size - begin)
+        apart[:, column] = numbers[1:] - numbers[:-1] - np.uint32(whole - begin)
         apart[:, 1] |= headers[:-1, upper // 4 + 3] & np.uint32(_PSH << 8)
     else:
         lengths = headers[1:, upper // 4 + 1].byteswap() >> 16
-        lengths[-1] += size - last
-        apart[:, 1] |= lengths ^ np.uint32(size - upper)
+        for row, size in shorter.items():
+            lengths[row - 1] += whole - size
+        apart[:, 1] |= lengths ^ np.uint32(whole - upper)
     if counts:
-        identifications = headers[:, 1].byteswap() >> 16
-        apart[:, 2] |= (identifications[1:] - identifications[:-1] - np.uint32(1)) & np.uint32(0xFFFF)
-    if not np.count_nonzero(apart):
-        return n
-    return int(apart.any(axis=1).argmax()) + 1
+        numbers = headers[:, 1].byteswap() >> 16
+        apart[:, 2] |= (numbers[1:] - numbers[:-1] - np.uint32(1)) & np.uint32(0xFFFF)
+    for row in shorter:
+        apart[row : row + 1, 0] = 1  # it ends its run
+    return np.bitwise_or.reduce(apart, axis=1)
 
 
-def _wrong_checksums(rows: Bytes, size: int, last: int, form: Shape) -> npt.NDArray[np.uint32]:
+def _wrong_checksums(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) -> Words:
     """For each packet zero if the checksum of its TCP or UDP is right."""
     begin = _ADDRESSES[form.upper]
-    words = rows[:, begin : size + (size - begin & 1)].view("<u2")
-    sums = np.add.reduce(words, axis=1, dtype=np.uint32)
-    rest, rest_of_last = (_swapped(form.protocol + length - form.upper) for length in (size, last))
+    words = rows[:, begin : whole + (whole - begin & 1)].view("<u2")
+    sums: Words = np.add.reduce(words, axis=1, dtype=np.uint32)
+    rest = _swapped(form.protocol + whole - form.upper)
     sums += np.uint32(rest)
-    sums[-1] += 0xFFFF - rest + rest_of_last
+    for row, size in shorter.items():
+        sums[row] += 0xFFFF - rest + _swapped(form.protocol + size - form.upper)
     sums %= 0xFFFF
     return sums
 
@@ -151,7 +175,7 @@ def _swapped(number: int) -> int:
 
 
 def join(rows: Bytes, size: int, last: int, out: memoryview) -> int:
-    """Write packets that are :func:`joinable` into ``out`` as one super-packet, with its header before it.
+    """Write the packets of one of the :func:`runs` into ``out`` as one super-packet, with its header before it.
 
     Args:
         rows: a matrix, a packet each row, at least two.
@@ -163,7 +187,7 @@ def join(rows: Bytes, size: int, last: int, out: memoryview) -> int:
     n = len(rows)
     header = bytearray(rows[0, :_HEADERS])
     form = shape(bytes(header), size)
-    assert form, "joinable has found it"
+    assert form, "runs has found it"
     upper, begin, step = form.upper, form.begin, size - form.begin
     length = begin + (n - 1) * step + last - begin
     joined = np.frombuffer(out, np.uint8)[virtio.SIZE :]

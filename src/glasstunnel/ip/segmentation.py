@@ -19,7 +19,7 @@ from glasstunnel.ip.virtio import GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, Vne
 
 Bytes = npt.NDArray[np.uint8]
 
-MANY: Final = 64
+MANY: Final = 256
 """Packets cut by one call, at the most."""
 _ORDER: Final = np.arange(MANY, dtype=np.uint32)
 _PROTOCOLS: Final = {GSO_TCPV4: tcp.PROTOCOL, GSO_TCPV6: tcp.PROTOCOL, GSO_UDP_L4: udp.PROTOCOL}
@@ -58,7 +58,7 @@ class SuperPacket:
         self._header = self._header_of(self.size)
 
     def cut(self, rows: Bytes, first: int, n: int) -> int:
-        """Write ``n`` packets, at most 64, from number ``first`` on; return the size of the last of them.
+        """Write ``n`` packets, at most 256, from number ``first`` on; return the size of the last of them.
 
         ``rows`` is a matrix of ``n`` rows or more, each with room for one byte more than ``size``.
         """

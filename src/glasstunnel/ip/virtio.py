@@ -7,6 +7,7 @@ checksum may be left open too: then its field holds the sum of the pseudo-header
 ``struct virtio_net_hdr``; Linux Documentation/networking/segmentation-offloads.rst, checksum-offloads.rst.
 """
 
+from collections.abc import Mapping
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -64,17 +65,23 @@ def finish_checksum(packet: memoryview, start: int, offset: int) -> bool:
     return True
 
 
-def finish_checksums(rows: npt.NDArray[np.uint8], size: int, last: int, start: int, offset: int) -> None:
-    """As :func:`finish_checksum`, of a packet in each row, all of ``size`` bytes but the last; behind them is
-    room for one byte more, and what lies there may be overwritten.
+def finish_checksums(
+    rows: npt.NDArray[np.uint8], whole: int, shorter: Mapping[int, int], start: int, offset: int
+) -> None:
+    """As :func:`finish_checksum`, of a packet in each row.
+
+    Args:
+        rows: a matrix, with room for one byte more than ``whole``; what lies behind the packets may be
+            overwritten.
+        whole: size of the packets in bytes, but for those that are shorter.
+        shorter: row to size.
+        start, offset: where to sum from, and where the field is from there.
     """
-    if start + offset + 2 > last:
-        return
-    rows[-1, last : size + 1] = 0
-    summed = size - start
-    if summed & 1:
-        rows[:, size] = 0
-    words = rows[:, start : size + (summed & 1)].view("<u2")
-    sums = 0xFFFF - np.add.reduce(words, axis=1, dtype=np.uint32) % 0xFFFF
     field = start + offset
+    for row, size in shorter.items():
+        rows[row, size : whole + 1] = 0
+    if (whole - start) & 1:
+        rows[:, whole] = 0
+    words = rows[:, start : whole + ((whole - start) & 1)].view("<u2")
+    sums = 0xFFFF - np.add.reduce(words, axis=1, dtype=np.uint32) % 0xFFFF
     rows[:, field : field + 2] = sums.astype("<u2").view(np.uint8).reshape(len(rows), 2)

@@ -99,7 +99,7 @@ class World:
             for datagram in self._burst.datagrams():
                 self._emit(node, result.peer, bytes(datagram), result.path, result.tos)
         elif isinstance(result, Refused):
-            node.reports += [bytes(report) for report in self._burst.packets(result.rows)]
+            node.reports += result.reports
         self._tick(node)
         return result
 

@@ -6,7 +6,6 @@ a train's packets agree in all that is asked for here, the first answers for all
 6040 (ecn.py).
 """
 
-from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     from glasstunnel.wireguard.allowed_ips import AllowedIPs
     from glasstunnel.wireguard.peer import Peer
 
-# Where the header says version, traffic class, length and source: half-open ranges of bytes
-_ASKED_FOR = {4: ((0, 4), (12, 16)), 6: ((0, 2), (4, 6), (8, 24))}
+# Where the header says version, traffic class and source: half-open ranges of bytes; and where its length
+_ASKED_FOR = {4: ((0, 2), (12, 16)), 6: ((0, 2), (8, 24))}
+_LENGTH = {4: (2, 4), 6: (4, 6)}
 
 
 def accept(
@@ -35,30 +35,53 @@ def accept(
         rows: in ascending order.
         ecn: the two ECN bits that all datagrams had.
     """
-    if isinstance(burst, Train) and len(rows) == burst.n >= FEW and ecn in (NOT_ECT, ECT_0):
-        alike = burst.n if burst.size[burst.n - 1] == burst.size[0] else burst.n - 1
-        if _agree(burst, alike):
-            passed = range(alike if _accept(allowed_ips, peer, burst, 0, ecn, alike) else 0)
-            if alike == burst.n or not _accept(allowed_ips, peer, burst, alike, ecn):
-                return passed
-            return [*passed, alike]
+    if (
+        isinstance(burst, Train)
+        and len(rows) == burst.n >= FEW
+        and ecn in (NOT_ECT, ECT_0)  # any other changes packets
+        and 0 not in burst.shorter
+        and _agree(burst)
+    ):
+        return _accept_train(allowed_ips, peer, burst)
     return [row for row in rows if _accept(allowed_ips, peer, burst, row, ecn)]
 
 
-def _agree(train: Train, n: int) -> bool:
-    """Whether what is asked for is the same in the first ``n`` rows."""
-    ranges = _ASKED_FOR.get(version(train.plain[0]), ())
-    for begin, end in ranges:
-        column = train.rows[:n, HEADROOM + begin : HEADROOM + end].tobytes()
-        if column != column[: end - begin] * n:
+def _agree(train: Train) -> bool:
+    """Whether all rows are packets, what is asked for is the same in all, and the stated length in all that are
+    not shorter.
+    """
+    ip = version(train.plain[0])
+    if ip not in _ASKED_FOR:
+        return False
+    rows = train.rows[: train.n, HEADROOM:]
+    for begin, end in _ASKED_FOR[ip]:
+        column = rows[:, begin:end].tobytes()
+        if column != column[: end - begin] * train.n:
             return False
-    return bool(ranges)
+    if not all(total_length(train.plain[row], 0, train.size[row]) for row in (0, *train.shorter)):
+        return False
+    begin, end = _LENGTH[ip]
+    lengths = bytearray(rows[:, begin:end].tobytes())
+    for row in train.shorter:
+        lengths[2 * row : 2 * row + 2] = lengths[:2]
+    return lengths == lengths[:2] * train.n
 
 
-def _accept(
-    allowed_ips: "AllowedIPs[Peer]", peer: "Peer", burst: Burst, row: int, ecn: int, alike: int = 1
-) -> bool:
-    """Decide about a row, and with it about the others behind it that are alike."""
+def _accept_train(allowed_ips: "AllowedIPs[Peer]", peer: "Peer", train: Train) -> Sequence[int]:
+    """As :func:`_accept` of each row, of rows that agree."""
+    n, shorter = train.n, train.shorter
+    if allowed_ips.lookup(source(train.plain[0])) is not peer:
+        peer.drop(Drop.WRONG_SOURCE, n)
+        return ()
+    peer.rx_bytes += n * KEEPALIVE_SIZE + (n - len(shorter)) * train.whole + sum(shorter.values())
+    size = total_length(train.plain[0], 0, train.whole)
+    sizes = {row: total_length(train.plain[row], 0, short) for row, short in shorter.items()}
+    if size != train.whole or sizes != shorter:
+        train.fill(n, size, sizes)
+    return range(n)
+
+
+def _accept(allowed_ips: "AllowedIPs[Peer]", peer: "Peer", burst: Burst, row: int, ecn: int) -> bool:
     packet, padded = burst.plain[row], burst.size[row]
     size = total_length(packet, 0, padded)
     if not size:
@@ -68,9 +91,8 @@ def _accept(
     elif ecn and not decapsulate(packet, ecn):
         reason = Drop.CONGESTION
     else:
-        if size != padded:
-            burst.size[row : row + alike] = array("H", [size]) * alike
-        peer.rx_bytes += alike * (KEEPALIVE_SIZE + padded)
+        burst.size[row] = size
+        peer.rx_bytes += KEEPALIVE_SIZE + padded
         return True
-    peer.drop(reason, alike)
+    peer.drop(reason)
     return False

@@ -8,7 +8,7 @@ time. Whoever calls them does what the result says. What a handshake message bri
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from math import inf
 
@@ -277,7 +277,9 @@ class Device:
             self._drop(peer, verdict, 1)
         if len(failed) == burst.n:
             return Opened(None, [], [])
-        data = [row for row in range(burst.n) if row not in failed and burst.size[row]]
+        data: Sequence[int] = range(burst.n)
+        if failed or 0 in burst.size[: burst.n]:  # which is 0 for a keepalive
+            data = [row for row in data if row not in failed and burst.size[row]]
         peer.rx_bytes += KEEPALIVE_SIZE * (burst.n - len(failed) - len(data))
         events = peer.received(now, keypair, path, len(data))
         return Opened(peer, accept(self.allowed_ips, peer, burst, data, ecn), events)

@@ -124,13 +124,10 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The packets go nowhere.
-
-    ``rows`` are those that now hold an ICMP error for their sender: write them into the TUN.
-    """
+    """The packets go nowhere; ``reports`` are ICMP errors for their senders: write them into the TUN."""
 
     reason: Drop
-    rows: list[int] = field(default_factory=list)
+    reports: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

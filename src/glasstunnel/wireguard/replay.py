@@ -43,16 +43,18 @@ class ReplayWindow:
         return True
 
     def accept_run(self, first: int, n: int) -> bool:
-        """As :meth:`accept` of ``n`` counters in order from ``first`` on, at most 64, if all are greater than
-        any before; otherwise False, and nothing is changed: each may still be asked about by itself.
+        """As :meth:`accept` of ``n`` counters in order from ``first`` on, if all are greater than any before;
+        otherwise False, and nothing is changed: each may still be asked about by itself.
         """
         if first <= self.greatest:
             return False
-        last = first + n - 1
-        self._slide(last)
+        self._slide(first + n - 1)
         run = ((1 << n) - 1) << (first & (WORD_BITS - 1))
-        self._words[(first >> 6) & (WORDS - 1)] |= run & _WORD
-        self._words[(last >> 6) & (WORDS - 1)] |= run >> WORD_BITS
+        place = first >> 6
+        while run:
+            self._words[place & (WORDS - 1)] |= run & _WORD
+            run >>= WORD_BITS
+            place += 1
         return True
 
     def _slide(self, counter: int) -> None:

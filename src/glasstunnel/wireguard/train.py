@@ -1,7 +1,7 @@
-"""A train: a burst whose packets are of one size, the last perhaps shorter, laid end to end.
+"""A train: a burst whose packets are of one size, some perhaps shorter, in rows without gaps.
 
-Rule: this is the shape in which the kernel cuts and joins for us. The datagrams of a train lie without gaps,
-so that one system call moves them all (UDP_SEGMENT, UDP_GRO); and a field is a column, so that one call of
+Rule: this is the shape in which the kernel cuts and joins for us. Datagrams of one size lie end to end, so
+that one system call moves many of them (UDP_SEGMENT, UDP_GRO); and a field is a column, so that one call of
 numpy reaches it in every row. What a call needs of a row (a view of the packet, of the datagram, a nonce) is
 made once for each pitch and kept: a burst then costs no Python per packet. Section: design.md "bursts, not
 packets"; Linux udp(7) ``UDP_SEGMENT``, ``UDP_GRO``.
@@ -13,16 +13,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from glasstunnel.wireguard.burst import HEADROOM, TAILROOM, Burst
+from glasstunnel.wireguard.burst import HEADROOM, Burst
 from glasstunnel.wireguard.messages import KEEPALIVE_SIZE, TAG_SIZE
 
-ROWS: Final = 64
-"""Packets of a train: as many as the kernel sends with one call (UDP_MAX_SEGMENTS, 128 since Linux 6.9)."""
-LONGEST: Final = 65507
-"""Bytes of a train: what a UDP datagram over IPv4 can carry, since the kernel begins with one such."""
+ROWS: Final = 256
+"""Packets of a train at the most."""
+ROOM: Final = 4 << 16
+"""Bytes of a train at the most: four of the kernel's super-packets. More does not stay in the cache."""
 FEW: Final = 4
 """Below so many packets the scalar functions of :mod:`~glasstunnel.wireguard.transport` are faster."""
-_REACH = 0xFFFF
+LONE: Final = 0xFFFF
+"""A pitch in bytes that no datagram exceeds."""
 _LAYOUTS = 128  # pitches remembered; packets of each size padded to 16 bytes need fewer
 _NONCE_BLOCK = 16  # 4 unused, 4 zero, 8 counter: so that the counters are aligned
 
@@ -33,14 +34,13 @@ Views = list[memoryview]
 class Layout:
     """The rows of one pitch, and views of them."""
 
-    __slots__ = ("_buf", "_views", "pitch", "plain", "rows", "wire")
+    __slots__ = ("_views", "pitch", "plain", "rows", "wire")
 
     def __init__(self, buf: Bytes, pitch: int) -> None:
-        count = max(1, min(ROWS, -(-_REACH // pitch)))
+        count = min(ROWS, ROOM // pitch)
         self.pitch = pitch
         self.rows: Bytes = buf[: count * pitch].reshape(count, pitch)
-        self._buf = buf.data
-        self.wire: Views = [self._buf[i * pitch : (i + 1) * pitch] for i in range(count)]
+        self.wire: Views = [buf.data[i * pitch : (i + 1) * pitch] for i in range(count)]
         self.plain: Views = [row[HEADROOM:] for row in self.wire]
         self._views: dict[int, tuple[Views, Views]] = {}
 
@@ -60,17 +60,19 @@ class Layout:
 class Train(Burst):
     """Room for a train, of any pitch.
 
-    ``rows`` is the buffer as a matrix, one datagram a row. ``size`` holds one size for all rows in use, and
-    perhaps a smaller one for the last.
+    ``rows`` is the buffer as a matrix, one datagram a row. ``whole`` is the size of all rows in use but the
+    ``shorter`` ones.
     """
 
-    __slots__ = ("_bytes", "_layouts", "blocks", "counters", "layout", "nonces", "rows")
+    __slots__ = ("_bytes", "_layouts", "blocks", "counters", "layout", "nonces", "rows", "shorter", "whole")
 
     def __init__(self) -> None:
-        self._bytes: Bytes = np.zeros(2 * (_REACH + HEADROOM + TAILROOM), np.uint8)
+        self._bytes: Bytes = np.zeros(ROOM + HEADROOM + LONE, np.uint8)
         self.buf = self._bytes.data
         self.size = array("H", bytes(2 * ROWS))
-        self.n = 0
+        self.n = self.whole = 0
+        self.shorter: dict[int, int] = {}
+        """Row to size."""
         self.blocks: Bytes = np.zeros((ROWS, _NONCE_BLOCK), np.uint8)
         """A row each: four bytes of no meaning, and the nonce."""
         self.counters: npt.NDArray[np.uint64] = self.blocks.view("<u8")[:, 1]
@@ -78,18 +80,18 @@ class Train(Burst):
         nonces = self.blocks.reshape(-1).data
         self.nonces: Views = [nonces[i * _NONCE_BLOCK + 4 : (i + 1) * _NONCE_BLOCK] for i in range(ROWS)]
         self._layouts: dict[int, Layout] = {}
-        self.arrange(_REACH)
+        self.arrange(LONE)
 
     @property
     def longest(self) -> int:
-        """The size of the first row, which no other exceeds, in bytes."""
-        return self.size[0]
+        """The size of the longest row, in bytes."""
+        return self.whole
 
     def arrange(self, pitch: int) -> None:
         """Let the rows begin at multiples of ``pitch``, 32 to 65535 bytes; what lies in them stays there."""
         layout = self._layouts.get(pitch)
         if layout is None:
-            assert KEEPALIVE_SIZE <= pitch <= _REACH
+            assert KEEPALIVE_SIZE <= pitch <= LONE
             if len(self._layouts) >= _LAYOUTS:
                 self._layouts.clear()
             layout = self._layouts[pitch] = Layout(self._bytes, pitch)
@@ -97,19 +99,20 @@ class Train(Burst):
         self.pitch, self.capacity = pitch, len(layout.wire)
         self.wire, self.plain, self.rows = layout.wire, layout.plain, layout.rows
 
-    def views(self, size: int, last: int) -> tuple[Views, Views]:
-        """Of each row in use the padded packet, of ``size`` or in the last row ``last`` bytes, and the
+    def fill(self, n: int, whole: int, shorter: dict[int, int]) -> None:
+        """There are ``n`` rows of ``whole`` bytes now, but for those that are shorter."""
+        self.n, self.whole, self.shorter = n, whole, shorter
+        self.size[:n] = array("H", [whole]) * n
+        for row, size in shorter.items():
+            self.size[row] = size
+
+    def views(self, whole: int, shorter: dict[int, int]) -> tuple[Views, Views]:
+        """Of each row in use the padded packet, of ``whole`` bytes but for those that are shorter, and the
         ciphertext with its tag, which lie in the same place.
         """
-        packets, sealed = self.layout.views(size)
+        packets, sealed = self.layout.views(whole)
         packets, sealed = packets[: self.n], sealed[: self.n]
-        if last != size:
-            packets[-1] = self.plain[self.n - 1][:last]
-            sealed[-1] = self.plain[self.n - 1][: last + TAG_SIZE]
+        for row, size in shorter.items():
+            packets[row] = self.plain[row][:size]
+            sealed[row] = self.plain[row][: size + TAG_SIZE]
         return packets, sealed
-
-    def fill(self, n: int, size: int, last: int) -> None:
-        """There are ``n`` rows of ``size`` bytes now, of which the last has ``last``."""
-        self.n = n
-        self.size[: n - 1] = array("H", [size]) * (n - 1)
-        self.size[n - 1] = last

@@ -24,19 +24,17 @@ class Unreachable:
         self._tokens: float = REPORTS_AT_ONCE
         self._filled_at = 0.0
 
-    def report(self, now: float, burst: Burst, dst: bytes) -> list[int]:
-        """Replace the packets of a burst by reports to their senders; return the rows that hold one.
+    def report(self, now: float, burst: Burst, dst: bytes) -> list[bytes]:
+        """Reports to the senders of the packets of a burst.
 
-        The reports come from ``dst``, the packets' own destination, as if that host had been asked.
+        They come from ``dst``, the packets' own destination, as if that host had been asked.
         """
         elapsed, self._filled_at = now - self._filled_at, now
         self._tokens = min(REPORTS_AT_ONCE, self._tokens + elapsed * REPORTS_PER_SECOND)
-        rows = []
-        for row, packet in enumerate(burst.packets()):
+        reports = []
+        for packet in burst.packets():
             report = host_unreachable(packet, dst) if self._tokens >= 1 else None
-            if report and len(report) <= len(burst.plain[row]):
+            if report:
                 self._tokens -= 1
-                burst.plain[row][: len(report)] = report
-                burst.size[row] = len(report)
-                rows.append(row)
-        return rows
+                reports.append(report)
+        return reports

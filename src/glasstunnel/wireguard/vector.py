@@ -40,7 +40,7 @@ def open_(keypair: Keypair, burst: Burst, reject_after_messages: int) -> dict[in
     """:func:`~glasstunnel.wireguard.transport.open_rows`, by whichever way is faster; returns only the rows
     that are no good.
     """
-    if isinstance(burst, Train) and burst.n >= FEW:
+    if isinstance(burst, Train) and burst.n >= FEW and min(burst.size[: burst.n]) >= KEEPALIVE_SIZE:
         return open_train(keypair, burst, reject_after_messages)
     verdicts = open_rows(keypair, burst, reject_after_messages)
     return {row: verdict for row, verdict in verdicts if verdict is not None}
@@ -48,21 +48,23 @@ def open_(keypair: Keypair, burst: Burst, reject_after_messages: int) -> dict[in
 
 def seal_train(keypair: Keypair, train: Train, mtu: int) -> int:
     """As :func:`~glasstunnel.wireguard.transport.seal_rows`."""
-    n, rows, size = train.n, train.rows, train.size
+    n, rows, size = train.n, train.rows, train.whole
     counter = keypair.sending_counter
     keypair.sending_counter += n
-    whole, last = padded_size(size[0], mtu), padded_size(size[n - 1], mtu)
-    if whole != size[0]:
-        rows[: n - 1, HEADROOM + size[0] : HEADROOM + whole] = 0
-    if last != size[n - 1]:
-        rows[n - 1, HEADROOM + size[n - 1] : HEADROOM + last] = 0
+    whole = padded_size(size, mtu)
+    shorter = {row: padded_size(short, mtu) for row, short in train.shorter.items()}
+    if whole != size:
+        rows[:n, HEADROOM + size : HEADROOM + whole] = 0
+    for row, short in train.shorter.items():
+        rows[row, HEADROOM + short : HEADROOM + shorter[row]] = 0
     np.add(_ORDER[:n], counter, out=train.counters[:n])
     rows[:n, :_COUNTER] = np.frombuffer(_head(keypair), np.uint8)
     rows[:n, _COUNTER:TRANSPORT_HEADER_SIZE] = train.blocks[:n, _COUNTER:]
-    packets, sealed = train.views(whole, last)
+    packets, sealed = train.views(whole, shorter)
     deque(map(keypair.sealer.encrypt_into, train.nonces, packets, repeat(None), sealed), 0)
-    train.fill(n, KEEPALIVE_SIZE + whole, KEEPALIVE_SIZE + last)
-    return n * KEEPALIVE_SIZE + (n - 1) * whole + last
+    sizes = {row: KEEPALIVE_SIZE + short for row, short in shorter.items()}
+    train.fill(n, KEEPALIVE_SIZE + whole, sizes)
+    return n * KEEPALIVE_SIZE + (n - len(shorter)) * whole + sum(shorter.values())
 
 
 def _head(keypair: Keypair) -> bytes:
@@ -71,30 +73,25 @@ def _head(keypair: Keypair) -> bytes:
 
 
 def open_train(keypair: Keypair, train: Train, reject_after_messages: int) -> dict[int, Drop]:
-    """As :func:`~glasstunnel.wireguard.transport.open_rows`."""
-    n, size = train.n, train.size
-    whole, last = size[0] - KEEPALIVE_SIZE, size[n - 1] - KEEPALIVE_SIZE
-    if last < 0:  # the tail of what the kernel has joined is too short to be anything
-        train.n = n - 1
-        failed = {**open_train(keypair, train, reject_after_messages), n - 1: Drop.MALFORMED}
-        train.fill(n, whole, 0)
-        return failed
+    """As :func:`~glasstunnel.wireguard.transport.open_rows`; no row is below 32 bytes."""
+    n, whole = train.n, train.whole - KEEPALIVE_SIZE
+    shorter = {row: size - KEEPALIVE_SIZE for row, size in train.shorter.items()}
     train.blocks[:n, _COUNTER:] = train.rows[:n, _COUNTER:TRANSPORT_HEADER_SIZE]
     counters, window = train.counters[:n], keypair.window
-    failed = dict.fromkeys(_forged(keypair, train, whole, last), Drop.NOT_AUTHENTIC)
+    failed = dict.fromkeys(_forged(keypair, train, whole, shorter), Drop.NOT_AUTHENTIC)
     first = int(counters[0])
     in_order = first + n <= reject_after_messages and not np.count_nonzero(counters - first != _ORDER[:n])
     if failed or not in_order or not window.accept_run(first, n):
         for row, counter in enumerate(counters.tolist()):
             if row not in failed and (counter >= reject_after_messages or not window.accept(counter)):
                 failed[row] = Drop.REPLAYED
-    train.fill(n, whole, last)
+    train.fill(n, whole, shorter)
     return failed
 
 
-def _forged(keypair: Keypair, train: Train, size: int, last: int) -> list[int]:
+def _forged(keypair: Keypair, train: Train, whole: int, shorter: dict[int, int]) -> list[int]:
     """Open all rows in place; return those that are not authentic."""
-    packets, sealed = train.views(size, last)
+    packets, sealed = train.views(whole, shorter)
     arguments = iter(train.nonces), iter(sealed), repeat(None), iter(packets)
     forged: list[int] = []
     opened: list[int] = []  # lengths, of which only the number matters: so far has it come
