@@ -15,13 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from glasstunnel.ip import tcp, udp, virtio
-from glasstunnel.ip.checksum import checksum, ones_complement_sum, pseudo_header
-from glasstunnel.ip.packet import IPV4_HEADER, IPV6_HEADER, destination, source
+from glasstunnel.ip.checksum import updated, verifies
+from glasstunnel.ip.packet import IPV4_HEADER, IPV6_HEADER
 from glasstunnel.ip.virtio import GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, NEEDS_CSUM, VnetHeader
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint32]
 
+_LITTLE16: Final = np.dtype("<u2")  # sums of little-endian words are what big-endian ones are, swapped
+_LITTLE32: Final = np.dtype("<u4")
 LONGEST: Final = 0xFFFF
 """Bytes of a super-packet at the most: the length field of IPv4 holds no more."""
 MOST: Final = 64
@@ -117,8 +119,7 @@ def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[
             begin += 1
             continue
         here = {row - begin: size for row, size in shorter.items() if row > begin}
-        apart = _apart(rows[begin:], whole, here, form)
-        ends = (np.flatnonzero(apart) + (begin + 1)).tolist() if np.count_nonzero(apart) else []
+        ends = [begin + row for row in _breaks(rows[begin:], whole, here, form)]
         most = min(MOST, (LONGEST - form.begin) // (whole - form.begin))
         for end in (*ends, n):
             while begin < end:
@@ -128,40 +129,43 @@ def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[
                 break
 
 
-def _apart(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) -> Words:
-    """For each row but the first, zero if its packet may follow the one before it."""
+def _breaks(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) -> list[int]:
+    """Rows, of more than one, whose packet may not follow the one before it."""
     protocol, upper, begin, counts, same = form
-    headers: Words = np.ascontiguousarray(rows[:, :begin]).view("<u4")
+    headers: Words = rows[:, :begin].copy().view(_LITTLE32)
+    apart: Words = headers[1:] ^ headers[:-1]  # whatever is not zero here in the end is a break
     wrong = _wrong_checksums(rows, whole, shorter, form)
-    if upper == IPV4_HEADER:
-        wrong |= np.add.reduce(headers.view("<u2")[:, :10], axis=1, dtype=np.uint32) % 0xFFFF
-    apart: Words = (headers[1:] ^ headers[:-1]) & same
-    apart[:, 0] |= wrong[1:] | wrong[:-1]
+    if upper == IPV4_HEADER and (np.count_nonzero(apart[:, :5]) or not verifies(rows[0, :IPV4_HEADER].data)):
+        wrong |= np.add.reduce(headers.view(_LITTLE16)[:, :10], axis=1, dtype=np.uint32) % 0xFFFF
+    apart &= same
+    if np.count_nonzero(wrong):
+        apart[:, 0] |= wrong[1:] | wrong[:-1]
     if protocol == tcp.PROTOCOL:
-        column = upper // 4 + 1
-        numbers = headers[:, column].byteswap()
-        apart[:, column] = numbers[1:] - numbers[:-1] - np.uint32(whole - begin)
-        apart[:, 1] |= headers[:-1, upper // 4 + 3] & np.uint32(_PSH << 8)
+        place = upper // 4 + 1
+        numbers = headers[:, place].byteswap()
+        np.subtract(numbers[1:], numbers[:-1], out=apart[:, place])
+        apart[:, place] -= whole - begin
+        apart[:, 1] |= headers[:-1, place + 2] & (_PSH << 8)
     else:
         lengths = headers[1:, upper // 4 + 1].byteswap() >> 16
         for row, size in shorter.items():
             lengths[row - 1] += whole - size
-        apart[:, 1] |= lengths ^ np.uint32(whole - upper)
+        apart[:, 1] |= lengths ^ (whole - upper)
     if counts:
         numbers = headers[:, 1].byteswap() >> 16
-        apart[:, 2] |= (numbers[1:] - numbers[:-1] - np.uint32(1)) & np.uint32(0xFFFF)
-    for row in shorter:
-        apart[row : row + 1, 0] = 1  # it ends its run
-    return np.bitwise_or.reduce(apart, axis=1)
+        steps: Words = numbers[1:] - numbers[:-1]
+        apart[:, 2] |= (steps - 1) & 0xFFFF
+    apart[[row for row in shorter if row < len(apart)], 0] = 1  # a shorter one ends its run
+    return (np.flatnonzero(apart.any(axis=1)) + 1).tolist() if np.count_nonzero(apart) else []
 
 
 def _wrong_checksums(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) -> Words:
     """For each packet zero if the checksum of its TCP or UDP is right."""
     begin = _ADDRESSES[form.upper]
-    words = rows[:, begin : whole + (whole - begin & 1)].view("<u2")
+    words = rows[:, begin : whole + (whole - begin & 1)].view(_LITTLE16)
     sums: Words = np.add.reduce(words, axis=1, dtype=np.uint32)
     rest = _swapped(form.protocol + whole - form.upper)
-    sums += np.uint32(rest)
+    sums += rest
     for row, size in shorter.items():
         sums[row] += 0xFFFF - rest + _swapped(form.protocol + size - form.upper)
     sums %= 0xFFFF
@@ -174,30 +178,30 @@ def _swapped(number: int) -> int:
     return number >> 8 | (number & 0xFF) << 8
 
 
-def join(rows: Bytes, size: int, last: int, out: memoryview) -> int:
-    """Write the packets of one of the :func:`runs` into ``out`` as one super-packet, with its header before it.
+def join(rows: Bytes, whole: int, last: int, out: memoryview) -> int:
+    """Write one of the :func:`runs` into ``out`` as a super-packet, with its header before it.
 
     Args:
         rows: a matrix, a packet each row, at least two.
-        size, last: of the packets, and of the last one, in bytes.
+        whole, last: sizes of the packets, and of the last one, in bytes.
         out: room for 10 bytes and all packets together.
 
     Returns the bytes written.
     """
     n = len(rows)
-    header = bytearray(rows[0, :_HEADERS])
-    form = shape(bytes(header), size)
+    header = bytearray(rows[0, :_HEADERS].data)
+    form = shape(bytes(header), whole)
     assert form, "runs has found it"
-    upper, begin, step = form.upper, form.begin, size - form.begin
-    length = begin + (n - 1) * step + last - begin
+    upper, begin, step = form.upper, form.begin, whole - form.begin
+    end = begin + (n - 1) * step
+    length = end + last - begin
     joined = np.frombuffer(out, np.uint8)[virtio.SIZE :]
-    body = joined[begin : begin + (n - 1) * step]
-    body.reshape(n - 1, step)[:] = rows[: n - 1, begin:size]
-    joined[begin + (n - 1) * step : length] = rows[n - 1, begin:last]
+    joined[begin:end].reshape(n - 1, step)[:] = rows[: n - 1, begin:whole]
+    joined[end:length] = rows[n - 1, begin:last]
     if upper == IPV4_HEADER:
+        before = bytes(header[2:4])
         header[2:4] = length.to_bytes(2)
-        header[10:12] = bytes(2)
-        header[10:12] = checksum(header[:IPV4_HEADER]).to_bytes(2)
+        header[10:12] = updated(int.from_bytes(header[10:12]), before, header[2:4]).to_bytes(2)
     else:
         header[4:6] = (length - IPV6_HEADER).to_bytes(2)
     if form.protocol == tcp.PROTOCOL:
@@ -206,8 +210,9 @@ def join(rows: Bytes, size: int, last: int, out: memoryview) -> int:
     else:
         header[upper + 4 : upper + 6] = (length - upper).to_bytes(2)
         kind, offset = GSO_UDP_L4, udp.CHECKSUM_OFFSET
-    pseudo = pseudo_header(source(header), destination(header), form.protocol, length - upper)
-    header[upper + offset : upper + offset + 2] = ones_complement_sum(b"", pseudo).to_bytes(2)
+    addresses = int.from_bytes(header[_ADDRESSES[upper] : upper])
+    pseudo = (addresses + form.protocol + length - upper) % 0xFFFF
+    header[upper + offset : upper + offset + 2] = pseudo.to_bytes(2)
     out[virtio.SIZE : virtio.SIZE + begin] = header[:begin]
     VnetHeader(NEEDS_CSUM, kind, begin, step, upper, offset).write(out)
     return virtio.SIZE + length
