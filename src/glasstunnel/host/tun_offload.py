@@ -1,9 +1,10 @@
 """The TUN's side of the fast data path: super-packets in and out.
 
-Rule: the same runs as in plain.py, in trains. A super-packet is cut here (:mod:`~glasstunnel.ip.segmentation`)
-into a train, or several if one datagram's length would not hold it; a train that is one flow is joined again
-(:mod:`~glasstunnel.ip.merging`) and written by one call. Ordinary packets are gathered, as long as they fit
-into one train. Section: Linux tuntap.rst, segmentation-offloads.rst; if_tun.h ``TUNSETOFFLOAD``.
+Rule: the same runs as in plain.py, in trains. Super-packets are cut here
+(:mod:`~glasstunnel.ip.segmentation`) and fill a train, as long as their packets have one size; a train is
+joined again where it is one flow (:mod:`~glasstunnel.ip.merging`) and written by few calls. Ordinary packets
+are gathered, as long as they fit.
+Section: Linux tuntap.rst, segmentation-offloads.rst; if_tun.h ``TUNSETOFFLOAD``.
 """
 
 import os
@@ -83,7 +84,7 @@ class OffloadTun:
         return len(self._packet) > 0
 
     def read(self, limit: int) -> bytes | None:
-        """As :meth:`PlainTun.read <glasstunnel.host.plain.PlainTun.read>`; a super-packet may exceed the limit."""
+        """As :meth:`.PlainTun.read`; a super-packet may pass the limit."""
         if not self._fetch():
             return None
         self._destination, self.ecn = packet.destination(self._packet), packet.ecn(self._packet)
@@ -112,9 +113,10 @@ class OffloadTun:
             else:
                 try:
                     self._super, self._done = SuperPacket(self._packet, VnetHeader.parse(self._first)), 0
-                    return True
                 except PacketError:
                     self.errors["malformed super-packet"] += 1
+                else:
+                    return True
             self._packet = self._first[:0]
 
     def _continues(self, one: memoryview) -> bool:

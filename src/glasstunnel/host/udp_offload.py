@@ -1,9 +1,9 @@
 """The sockets' side of the fast data path: what the kernel has joined, in one call.
 
-Rule: the same runs as in plain.py, in trains. Datagrams that followed each other on one path come as one, with
-the length of each (UDP_GRO), and are a train where they lie. Others are gathered, as long as they fit into
-one train. What was received and is not handed out yet waits in the buffer. Section: udp(7) ``UDP_GRO``; Linux
-net/ipv4/udp_offload.c ``udp_gro_receive``.
+Rule: the same runs as in plain.py, in trains. Datagrams that followed each other on one path come as one,
+with the length of each (UDP_GRO), and are a train where they lie. Others are gathered, as long as they fit
+into one train. What was received and is not handed out yet waits in the buffer. Section: udp(7) ``UDP_GRO``;
+Linux net/ipv4/udp_offload.c ``udp_gro_receive``.
 """
 
 import socket
@@ -27,7 +27,7 @@ _ALWAYS = 2  # control messages with every datagram; UDP_GRO comes before them, 
 
 
 class Received(NamedTuple):
-    """What one call has received: ``length`` bytes, datagrams of ``pitch`` bytes each, the last may be shorter."""
+    """What one call has received: ``length`` bytes, datagrams of ``pitch`` bytes, maybe a shorter one."""
 
     length: int
     pitch: int
@@ -57,9 +57,7 @@ class OffloadUdp:
         return self._waits is not None
 
     def read(self, limit: int) -> Path | None:
-        """As :meth:`PlainUdp.read <glasstunnel.host.plain.PlainUdp.read>`; what the kernel has joined may exceed
-        the limit.
-        """
+        """As :meth:`.PlainUdp.read`; what comes joined may pass the limit."""
         train, buf = self._train, self._train.buf
         if self._waits:
             first, self._waits = self._waits, None

@@ -24,6 +24,7 @@ Words = npt.NDArray[np.uint32]
 
 _LITTLE16: Final = np.dtype("<u2")  # sums of little-endian words are what big-endian ones are, swapped
 _LITTLE32: Final = np.dtype("<u4")
+_HALF: Final = np.uint32(16)  # of the bits of a word
 LONGEST: Final = 0xFFFF
 """Bytes of a super-packet at the most: the length field of IPv4 holds no more."""
 MOST: Final = 64
@@ -147,13 +148,13 @@ def _breaks(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) ->
         apart[:, place] -= whole - begin
         apart[:, 1] |= headers[:-1, place + 2] & (_PSH << 8)
     else:
-        lengths = headers[1:, upper // 4 + 1].byteswap() >> 16
+        lengths = headers[1:, upper // 4 + 1].byteswap() >> _HALF
         for row, size in shorter.items():
             lengths[row - 1] += whole - size
         apart[:, 1] |= lengths ^ (whole - upper)
     if counts:
-        numbers = headers[:, 1].byteswap() >> 16
-        steps: Words = numbers[1:] - numbers[:-1]
+        numbers = headers[:, 1].byteswap() >> _HALF
+        steps = numbers[1:] - numbers[:-1]
         apart[:, 2] |= (steps - 1) & 0xFFFF
     apart[[row for row in shorter if row < len(apart)], 0] = 1  # a shorter one ends its run
     return (np.flatnonzero(apart.any(axis=1)) + 1).tolist() if np.count_nonzero(apart) else []

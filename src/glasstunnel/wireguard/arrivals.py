@@ -47,9 +47,7 @@ def accept(
 
 
 def _agree(train: Train) -> bool:
-    """Whether all rows are packets, what is asked for is the same in all, and the stated length in all that are
-    not shorter.
-    """
+    """Whether all are packets that agree in what is asked for, and in length but for the shorter ones."""
     ip = version(train.plain[0])
     if ip not in _ASKED_FOR:
         return False

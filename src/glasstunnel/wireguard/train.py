@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from glasstunnel.wireguard.burst import HEADROOM, Burst
+from glasstunnel.wireguard.burst import HEADROOM, TAILROOM, Burst
 from glasstunnel.wireguard.messages import KEEPALIVE_SIZE, TAG_SIZE
 
 ROWS: Final = 256
@@ -22,7 +22,7 @@ ROOM: Final = 4 << 16
 """Bytes of a train at the most: four of the kernel's super-packets. More does not stay in the cache."""
 FEW: Final = 4
 """Below so many packets the scalar functions of :mod:`~glasstunnel.wireguard.transport` are faster."""
-LONE: Final = 0xFFFF
+LONE: Final = 0xFFFF + HEADROOM + TAILROOM
 """A pitch in bytes that no datagram exceeds."""
 _LAYOUTS = 128  # pitches remembered; packets of each size padded to 16 bytes need fewer
 _NONCE_BLOCK = 16  # 4 unused, 4 zero, 8 counter: so that the counters are aligned
@@ -88,7 +88,7 @@ class Train(Burst):
         return self.whole
 
     def arrange(self, pitch: int) -> None:
-        """Let the rows begin at multiples of ``pitch``, 32 to 65535 bytes; what lies in them stays there."""
+        """Let the rows begin at multiples of ``pitch``, at least 32 bytes; what lies in them stays there."""
         layout = self._layouts.get(pitch)
         if layout is None:
             assert KEEPALIVE_SIZE <= pitch <= LONE
