@@ -13,6 +13,7 @@ Rule: a contender that fails is named and the others go on; nothing is left out 
 
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -67,7 +68,8 @@ class Run:
     """The rounds: samples, and what went wrong, as they come."""
 
     def __init__(self, everybody: Sequence[Contender], settings: Settings) -> None:
-        self.everybody, self.settings = list(everybody), settings
+        self.everybody, self.settings = tuple(everybody), settings
+        self.running = list(everybody)  # those that came up each time
         self.samples: list[Sample] = []
         self.faults: list[str] = []
 
@@ -76,12 +78,12 @@ class Run:
         for number in range(self.settings.rounds):
             with ExitStack() as stack:
                 pairs: dict[Contender, Pair] = {}
-                for contender in turns(self.everybody, number):
+                for contender in turns(self.running, number):
                     try:
                         pairs[contender] = stack.enter_context(pair(contender))
                     except WorkError as error:
                         self._fault(f"{contender.name} does not come up and is left out: {error}")
-                        self.everybody.remove(contender)
+                        self.running.remove(contender)
                 for place, work in enumerate(WORKS):
                     for turn, (contender, tunnel) in enumerate(pairs.items()):
                         done = (number * len(WORKS) + place) * len(pairs) + turn
@@ -103,7 +105,7 @@ class Run:
         print(f"  {sentence}", file=sys.stderr)
 
     def _progress(self, number: int, what: str, done: int) -> None:
-        works = self.settings.rounds * len(self.everybody) * len(WORKS)
+        works = self.settings.rounds * len(self.running) * len(WORKS)
         minutes = (works - done) * (self.settings.seconds + _OVERHEAD) / 60
         of = f"round {number + 1} of {self.settings.rounds}"
         print(f"  {of}, some {minutes:.1f} min left; {what}", file=sys.stderr, flush=True)
@@ -114,11 +116,12 @@ class Run:
         for one in self.samples:
             of = values.setdefault(one.contender, {})
             of.setdefault(one.quantity, [None] * self.settings.rounds)[one.round] = float(f"{one.value:.5g}")
+        present = [one for one in self.everybody if one.name in values]
         return {
             "settings": {**asdict(self.settings), "mtu": MTU, "tcp": _CONGESTION.read_text().strip()},
             "programs": {"iperf3": version_of(["iperf3"])},
-            "contenders": [asdict(one) for one in self.everybody],
-            "ratios": [cell.data() for cell in cells(self.samples, self.everybody)],
+            "contenders": [{**asdict(one), "command": shlex.join(one.command)} for one in present],
+            "ratios": [cell.data() for cell in cells(self.samples, present)],
             "medians": {
                 name: {quantity: rounded(spread) for quantity, spread in of.items()}
                 for name, of in medians(self.samples).items()
