@@ -67,6 +67,11 @@ class Pair:
     def __init__(self, near: End, far: End) -> None:
         self.near, self.far = near, far
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether both daemons still run."""
+        return all(end.daemon.poll() is None for end in (self.near, self.far))
+
     def processor_seconds(self) -> float:
         """Of both daemons since they started."""
         return sum(processor_seconds(end.daemon.pid) for end in (self.near, self.far))
@@ -136,6 +141,7 @@ def _end(contender: Contender, namespace: Namespace) -> Iterator[End]:
                     stdout=log,
                     stderr=log,
                     env=environment(),
+                    process_group=0,  # an interrupt is for us, and we end it in order
                 )
         except OSError as error:
             raise WorkError(f"{contender.command[0]} cannot be run: {error.strerror}") from None

@@ -85,10 +85,10 @@ class Run:
                         self._fault(f"{contender.name} does not come up and is left out: {error}")
                         self.running.remove(contender)
                 for place, work in enumerate(WORKS):
-                    for turn, (contender, tunnel) in enumerate(pairs.items()):
-                        done = (number * len(WORKS) + place) * len(pairs) + turn
-                        self._progress(number, f"{contender.name}: {work.title}", done)
-                        self._do(number, contender, tunnel, work)
+                    for contender, tunnel in pairs.items():
+                        if tunnel.is_alive:
+                            self._progress(number, place, f"{contender.name}: {work.title}")
+                            self._do(number, contender, tunnel, work)
 
     def _do(self, number: int, contender: Contender, tunnel: Pair, work: Work) -> None:
         if work.arguments is None:
@@ -96,7 +96,8 @@ class Run:
         try:
             figures = tunnel.do(work, self.settings.seconds)
         except WorkError as error:
-            self._fault(f"{contender.name}, round {number + 1}, {work.title}: {error}")
+            rest = "" if tunnel.is_alive else "; it ended, and its round with it"
+            self._fault(f"{contender.name}, round {number + 1}, {work.title}: {error}{rest}")
             return
         self.samples += [Sample(number, contender.name, key, value) for key, value in figures.items()]
 
@@ -104,9 +105,9 @@ class Run:
         self.faults.append(sentence)
         print(f"  {sentence}", file=sys.stderr)
 
-    def _progress(self, number: int, what: str, done: int) -> None:
-        works = self.settings.rounds * len(self.running) * len(WORKS)
-        minutes = (works - done) * (self.settings.seconds + _OVERHEAD) / 60
+    def _progress(self, number: int, place: int, what: str) -> None:
+        works = (self.settings.rounds - number) * len(WORKS) - place
+        minutes = works * len(self.running) * (self.settings.seconds + _OVERHEAD) / 60
         of = f"round {number + 1} of {self.settings.rounds}"
         print(f"  {of}, some {minutes:.1f} min left; {what}", file=sys.stderr, flush=True)
 
@@ -142,7 +143,7 @@ def measure() -> dict[str, Any]:
     except HostError as error:  # no namespaces for this user
         raise UnavailableError(str(error)) from None
     if not run.samples:
-        raise UnavailableError("; ".join(run.faults))
+        raise UnavailableError(f"nobody did any work; {run.faults[0]}")
     return run.results()
 
 

@@ -268,17 +268,20 @@ class Given:
     """In place of a pair: given figures, or a fault."""
 
     def __init__(self, contender: Contender) -> None:
-        self.contender = contender
+        self.contender, self.is_alive = contender, True
 
     def do(self, work: Work, seconds: float) -> dict[str, float]:
         if self.contender is BOOKWORM and work.key == "four":
+            raise WorkError("nothing was received")
+        if self.contender is PLAIN and work.key == "udp1372":
+            self.is_alive = False
             raise WorkError("nothing was received")
         return {quantity.key: 2.0 if self.contender is OURS else 1.0 for quantity in work.quantities}
 
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Of two rounds, in which one contender does not come up and another fails at one work."""
+    """Of two rounds, in which one contender does not come up, one fails at a work and one ends."""
 
     @contextmanager
     def given(contender: Contender) -> Iterator[Given]:
@@ -297,7 +300,9 @@ def test_who_fails_is_named_and_the_others_go_on(results: dict[str, Any]) -> Non
     assert results["faults"] == [
         "wireguard-go 0.0.20230223 does not come up and is left out: no control socket; it said: no TUN",
         "wireguard-go 0.0.20220316, round 1, TCP, four streams: nothing was received",
+        "glasstunnel, plain path, round 1, UDP 1372 B: nothing was received; it ended, and its round with it",
         "wireguard-go 0.0.20220316, round 2, TCP, four streams: nothing was received",
+        "glasstunnel, plain path, round 2, UDP 1372 B: nothing was received; it ended, and its round with it",
     ]
     names = [
         "glasstunnel",
@@ -308,7 +313,9 @@ def test_who_fails_is_named_and_the_others_go_on(results: dict[str, Any]) -> Non
     assert [one["name"] for one in results["contenders"]] == names
     assert sorted(results["samples"]) == names
     assert results["samples"]["wireguard-go 0.0.20250522"]["ping_ms"] == [1.0, 1.0]
+    assert results["samples"]["wireguard-go 0.0.20220316"]["ping_ms"] == [1.0, 1.0]
     assert "four_rate" not in results["samples"]["wireguard-go 0.0.20220316"]
+    assert "ping_ms" not in results["samples"]["glasstunnel, plain path"]
 
 
 @pytest.mark.interop
