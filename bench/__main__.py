@@ -9,6 +9,7 @@ import os
 import platform
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -63,6 +64,16 @@ def command(arguments: Sequence[str]) -> str:
     return " ".join([*sorted(settings), "python -m bench", shlex.join(arguments)]).strip()
 
 
+def commit() -> str:
+    """Of what; empty outside a repository, "-dirty" with changes that are not committed."""
+    words = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
 def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -73,7 +84,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - PARTS.keys():
         parser.error(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    results: dict[str, Any] = {"date": date(), "command": command(sys.argv[1:]), "machine": machine()}
+    results: dict[str, Any] = {
+        "date": date(),
+        "command": command(sys.argv[1:]),
+        "commit": commit(),
+        "machine": machine(),
+    }
     print(", ".join(f"{key}: {value}" for key, value in results["machine"].items()))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what a part has started, it ends
     for name in arguments.parts or PARTS:

@@ -100,16 +100,11 @@ class Cell:
         difference = (self.goal.bound - self.ratio.median) / self.goal.bound
         return max(0.0, difference if self.quantity.more_is_better else -difference)
 
-    @property
-    def verdict(self) -> str:
-        """✓, or ✗ and by how much."""
-        return f"✗ by {100 * self.missed:.1f} %" if self.missed else "✓"
-
     def data(self) -> dict[str, Any]:
         """For JSON."""
         cell = {"contender": self.contender, "quantity": self.quantity.key, **rounded(self.ratio)}
         if self.goal:
-            cell |= {"goal": f"{self.sign} {self.goal.bound:g}", "verdict": self.verdict}
+            cell |= {"goal": f"{self.sign} {self.goal.bound:g}", "missed": round(self.missed, 4)}
         return cell
 
 

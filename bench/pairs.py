@@ -170,7 +170,10 @@ def show(results: dict[str, Any]) -> None:
 def told_ratio(cell: Mapping[str, Any]) -> str:
     """A ratio with its spread, its goal and the verdict."""
     ratio = f"{cell['median']:.2f} ({cell['low']:.2f}–{cell['high']:.2f})"
-    return f"{ratio} {cell['goal']} {cell['verdict']}" if "goal" in cell else ratio
+    if "goal" not in cell:
+        return ratio
+    verdict = f"✗ by {100 * cell['missed']:.1f} %" if cell["missed"] else "✓"
+    return f"{ratio} {cell['goal']} {verdict}"
 
 
 def told_figure(quantity: Quantity, spread: Mapping[str, float]) -> str:
