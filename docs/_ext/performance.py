@@ -8,7 +8,7 @@
     ```
 
 A chart is `throughput`, `cost`, `packets`, `ping` or `steps`, and its body is the caption; a table is
-`goals`, `medians` or `run`.  The file is performance.json beside the page, or what the option `file` says.
+`goals`, `medians`, `steps` or `run`.  The file is performance.json beside the page, or what `file` says.
 
 The rule: a bar is a median and the line across its end goes from the least to the greatest round; bars begin
 at zero, and those of one unit in a chart have one scale.  Each figure stands beside its bar, and in a table.
@@ -54,9 +54,9 @@ TCP = {"tcp": "TCP 一条流", "reverse": "TCP 反向", "four": "TCP 四条流",
 UDP = {"udp64": "UDP，64 字节", "udp1372": "UDP，1372 字节"}
 FIGURES = {
     **{f"{work}_rate": Figure(title, "Gbit/s") for work, title in TCP.items()},
-    **{f"{work}_cpu": Figure(title, "CPU 秒每 Gbit") for work, title in TCP.items()},
-    **{f"{work}_rate": Figure(title, "每秒收到万个", 1, 1e4) for work, title in UDP.items()},
-    **{f"{work}_cpu": Figure(title, "CPU 秒每百万个", 1) for work, title in UDP.items()},
+    **{f"{work}_cpu": Figure(title, "CPU 秒/Gbit") for work, title in TCP.items()},
+    **{f"{work}_rate": Figure(title, "万个/秒", 1, 1e4) for work, title in UDP.items()},
+    **{f"{work}_cpu": Figure(title, "CPU 秒/百万个", 1) for work, title in UDP.items()},
     "ping_ms": Figure("空闲时的 ping", "毫秒"),
 }
 
@@ -162,7 +162,7 @@ class Group:
         """The figure beside each bar; of a step also what it changed."""
         labels, before = [], 0.0
         for _, spread in self.rows:
-            change = f"，{spread.median / before - 1:+.0%}" if self.is_steps and before else ""
+            change = f"，{round(100 * (spread.median / before - 1)):+d} %" if self.is_steps and before else ""
             labels.append(self.figure.tell(spread.median) + change.replace("-", "−"))
             before = spread.median
         return labels
@@ -190,11 +190,11 @@ class Group:
 
     def words(self) -> str:
         """The group in words."""
-        told = (
+        rows = (
             f"{contender.name} {label}（{self.figure.tell(spread.low)} 到 {self.figure.tell(spread.high)}）"
             for (contender, spread), label in zip(self.rows, self.labels(), strict=True)
         )
-        return f"{self.figure.title}，{self.figure.unit}：{'；'.join(told)}。"
+        return f"{self.figure.title}，{self.figure.unit}：{'；'.join(rows)}。"
 
 
 # Tables
@@ -225,18 +225,29 @@ def verdict(cell: Mapping[str, Any]) -> str:
 
 
 def medians(run: Run) -> Table:
-    """All figures: the median and the spread."""
-    rows = [["", *(one.name for one in run.contenders)]]
+    """All figures of those that are beside each other: the median and the spread."""
+    contenders = run.beside_each_other()
+    rows = [["", *(one.name for one in contenders)]]
     for key, figure in FIGURES.items():
-        spreads = [one.figures.get(key) for one in run.contenders]
-        if any(spreads):
-            row = [spread_in_words(figure, spread) if spread else "" for spread in spreads]
+        if any(key in one.figures for one in contenders):
+            row = [told(figure, one.figures.get(key)) for one in contenders]
             rows.append([f"{figure.title}，{figure.unit}", *row])
     return rows
 
 
-def spread_in_words(figure: Figure, spread: Spread) -> str:
-    """The median, and the least and the greatest."""
+def steps(run: Run) -> Table:
+    """The same of the steps, in their order, for what the chart shows and for pings."""
+    keys = (*CHARTS["steps"], "ping_ms")
+    head = ["", *(f"{FIGURES[key].title}，{FIGURES[key].unit}" for key in keys)]
+    return [head] + [
+        [one.name, *(told(FIGURES[key], one.figures.get(key)) for key in keys)] for one in run.steps()
+    ]
+
+
+def told(figure: Figure, spread: Spread | None) -> str:
+    """The median, and the least and the greatest; nothing for what was not measured."""
+    if spread is None:
+        return ""
     low, high = figure.tell(spread.low), figure.tell(spread.high)
     return f"{figure.tell(spread.median)}（{low}–{high}）"
 
@@ -260,7 +271,7 @@ def circumstances(run: Run) -> Table:
     return rows
 
 
-TABLES = {"goals": goals, "medians": medians, "run": circumstances}
+TABLES = {"goals": goals, "medians": medians, "steps": steps, "run": circumstances}
 
 
 # Directives
@@ -306,7 +317,10 @@ class PerformanceTable(FromRun):
         head, *rows = TABLES[name](run)
         lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (head, *rows)]
         lines.insert(1, "|" + "---|" * len(head))
-        return self.parse_text_to_nodes("\n".join(lines))
+        box = nodes.Element("", *self.parse_text_to_nodes("\n".join(lines)))
+        for table in box.findall(nodes.table):
+            table["classes"].append(f"performance-{name}")
+        return box.children
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
