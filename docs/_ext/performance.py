@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
@@ -220,7 +221,7 @@ def goals(run: Run) -> Table:
 
 def verdict(cell: Mapping[str, Any]) -> str:
     """A ratio beside its goal, in words, for a sign is not read out everywhere."""
-    reached = f"差 {100 * cell['missed']:.0f} %" if cell["missed"] else "达到"
+    reached = f"差 {100 * cell['missed']:.0f}\N{NO-BREAK SPACE}%" if cell["missed"] else "达到"
     return f"{cell['median']:.2f}，要 {cell['goal']}，{reached}"
 
 
@@ -320,7 +321,12 @@ class PerformanceTable(FromRun):
         box = nodes.Element("", *self.parse_text_to_nodes("\n".join(lines)))
         for table in box.findall(nodes.table):
             table["classes"].append(f"performance-{name}")
-        return box.children
+        # On paper the first column is as wide as the others, or a third if there are few.
+        first = 100 // max(len(head), 3)
+        others = (100 - first) // (len(head) - 1)
+        widths = [first] + [others] * (len(head) - 1)
+        spec = "".join(rf"\X{{{width}}}{{100}}" for width in widths)
+        return [addnodes.tabular_col_spec("", spec=spec), *box.children]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
