@@ -228,7 +228,7 @@ def verdict(cell: Mapping[str, Any]) -> str:
 def medians(run: Run) -> Table:
     """All figures of those that are beside each other: the median and the spread."""
     contenders = run.beside_each_other()
-    rows = [["", *(one.name for one in contenders)]]
+    rows = [["中位数（最小–最大）", *(one.name for one in contenders)]]
     for key, figure in FIGURES.items():
         if any(key in one.figures for one in contenders):
             row = [told(figure, one.figures.get(key)) for one in contenders]
@@ -239,7 +239,7 @@ def medians(run: Run) -> Table:
 def steps(run: Run) -> Table:
     """The same of the steps, in their order, for what the chart shows and for pings."""
     keys = (*CHARTS["steps"], "ping_ms")
-    head = ["", *(f"{FIGURES[key].title}，{FIGURES[key].unit}" for key in keys)]
+    head = ["步骤", *(f"{FIGURES[key].title}，{FIGURES[key].unit}" for key in keys)]
     return [head] + [
         [one.name, *(told(FIGURES[key], one.figures.get(key)) for key in keys)] for one in run.steps()
     ]
@@ -257,7 +257,7 @@ def circumstances(run: Run) -> Table:
     """Where, when, how and with which programs it was measured."""
     machine, settings = run.all["machine"], run.pairs["settings"]
     rows = [
-        ["这次测量", ""],
+        ["项", "这次测量"],
         ["机器", f"{machine['cpu']}，{machine['cores']} 核"],
         ["内核", machine["kernel"]],
         ["Python", machine["python"]],

@@ -169,7 +169,7 @@ def test_the_tables_say_the_same_as_the_run(run: Run) -> None:
         ["TCP 一条流，CPU 秒/Gbit", "1.00，要 ≤ 0.8，差 25\N{NO-BREAK SPACE}%"],
     ]
     assert performance.medians(run)[:2] == [
-        ["", "glasstunnel", "glasstunnel，朴素路径", NEWEST],
+        ["中位数（最小–最大）", "glasstunnel", "glasstunnel，朴素路径", NEWEST],
         ["TCP 一条流，Gbit/s", "4.00（3.00–5.00）", "1.00（1.00–1.00）", "2.00（2.00–2.00）"],
     ]
     assert performance.steps(run)[2] == ["+ one", "2.00（1.50–2.50）", "1.50（1.50–1.50）", ""]
