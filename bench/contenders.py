@@ -2,10 +2,6 @@
 
 Rule: a contender is known by a name that no other has, and what is expected of it follows from what it says
 of itself (``COMMAND --version``), not from where it lies.
-
-    BENCH_PEERS     paths of further programs: /opt/new/wireguard-go,/opt/old/wireguard-go
-    BENCH_VARIANTS  ways to run something, steps from the plain path to the last for instance, in this order:
-                    "+ TSO=env GLASSTUNNEL_DATA_PATH=tso glasstunnel-wg; + GRO=…"
 """
 
 import os

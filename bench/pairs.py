@@ -4,10 +4,6 @@ In every round each contender has a pair of namespaces with its daemon at both e
 after the other, before any does the next, so that what changes about the machine changes for all of them. The
 round after begins with another contender and goes the other way round.
 
-    BENCH_ROUNDS    how many rounds (5)
-    BENCH_SECONDS   seconds of each work (5)
-    BENCH_PEERS, BENCH_VARIANTS: see contenders.py
-
 Rule: a contender that fails is named and the others go on; nothing is left out in silence.
 """
 
@@ -30,6 +26,14 @@ from bench.pair import MTU, Pair, pair
 from bench.works import QUANTITIES, WORKS, Quantity, Work, WorkError
 from glasstunnel.host.errors import HostError
 
+HELP = """\
+settings of pairs, in the environment:
+  BENCH_PEERS     further programs that behave as wireguard-go does: /opt/new/wireguard-go,/opt/old/…
+  BENCH_VARIANTS  ways to run something, such as the steps from the plain path to the last, in their order:
+                  "+ TSO=env GLASSTUNNEL_DATA_PATH=… glasstunnel-wg; + GRO=…"
+  BENCH_ROUNDS    how many rounds (5)
+  BENCH_SECONDS   seconds of each work (5)
+  BENCH_WORKS     only these works: tcp,reverse,four,tcp6,udp64,udp1372,ping"""
 T = TypeVar("T")
 _CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")  # what new namespaces have too
 _NEEDS = {"iperf3": "iperf3", "wg": "wireguard-tools", "ip": "iproute2", "ping": "iputils-ping"}
@@ -39,18 +43,30 @@ _REST = 1.0  # seconds before pings, in which the queues of the work before run 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long it takes."""
+    """What is done how long."""
 
-    rounds: int
-    seconds: float
+    rounds: int = 5
+    seconds: int = 5
+    works: tuple[Work, ...] = WORKS
 
     @classmethod
     def read(cls, settings: Mapping[str, str]) -> "Settings":
-        """From the environment. Raises UnavailableError for what is not a number above 0."""
-        return cls(int(_number(settings, "BENCH_ROUNDS", 5)), _number(settings, "BENCH_SECONDS", 5))
+        """From the environment. Raises UnavailableError for what is not a number above 0, or not a work."""
+        rounds = _number(settings, "BENCH_ROUNDS", cls.rounds)
+        seconds = _number(settings, "BENCH_SECONDS", cls.seconds)
+        return cls(rounds, seconds, tuple(_works(settings.get("BENCH_WORKS", ""))))
 
 
-def _number(settings: Mapping[str, str], name: str, default: int) -> float:
+def _works(text: str) -> Sequence[Work]:
+    known = {work.key: work for work in WORKS}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise UnavailableError(f'BENCH_WORKS: expected some of {", ".join(known)}, got "{name}"')
+    return [work for name, work in known.items() if name in names] or WORKS
+
+
+def _number(settings: Mapping[str, str], name: str, default: int) -> int:
     text = settings.get(name) or str(default)
     if not re.fullmatch(r"[1-9]\d{0,3}", text):
         raise UnavailableError(f'{name}: expected a whole number from 1 to 9999, got "{text}"')
@@ -84,7 +100,7 @@ class Run:
                     except WorkError as error:
                         self._fault(f"{contender.name} does not come up and is left out: {error}")
                         self.running.remove(contender)
-                for place, work in enumerate(WORKS):
+                for place, work in enumerate(self.settings.works):
                     for contender, tunnel in pairs.items():
                         if tunnel.is_alive:
                             self._progress(number, place, f"{contender.name}: {work.title}")
@@ -106,7 +122,7 @@ class Run:
         print(f"  {sentence}", file=sys.stderr)
 
     def _progress(self, number: int, place: int, what: str) -> None:
-        works = (self.settings.rounds - number) * len(WORKS) - place
+        works = (self.settings.rounds - number) * len(self.settings.works) - place
         minutes = works * len(self.running) * (self.settings.seconds + _OVERHEAD) / 60
         of = f"round {number + 1} of {self.settings.rounds}"
         print(f"  {of}, some {minutes:.1f} min left; {what}", file=sys.stderr, flush=True)
@@ -119,7 +135,12 @@ class Run:
             of.setdefault(one.quantity, [None] * self.settings.rounds)[one.round] = float(f"{one.value:.5g}")
         present = [one for one in self.everybody if one.name in values]
         return {
-            "settings": {**asdict(self.settings), "mtu": MTU, "tcp": _CONGESTION.read_text().strip()},
+            "settings": {
+                "rounds": self.settings.rounds,
+                "seconds": self.settings.seconds,
+                "mtu": MTU,
+                "tcp": _CONGESTION.read_text().strip(),
+            },
             "programs": {"iperf3": version_of(["iperf3"])},
             "contenders": [{**asdict(one), "command": shlex.join(one.command)} for one in present],
             "ratios": [cell.data() for cell in cells(self.samples, present)],
@@ -152,7 +173,7 @@ def show(results: dict[str, Any]) -> None:
     others = [one["name"] for one in results["contenders"] if one["kind"] != Kind.OURS]
     found = {(cell["quantity"], cell["contender"]): told_ratio(cell) for cell in results["ratios"]}
     rounds = results["settings"]["rounds"]
-    print(f"{OURS} : …, median of {rounds} rounds (least–greatest), goal and verdict")
+    print(f"{OURS} : …, median over the rounds ({rounds}) with least–greatest, goal and verdict")
     table(others, found)
     everybody = [one["name"] for one in results["contenders"]]
     found = {

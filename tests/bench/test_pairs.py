@@ -247,10 +247,16 @@ def test_a_variant_that_is_no_name_with_a_command_is_one_sentence(text: str) -> 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
 def test_rounds_and_seconds_are_whole_numbers(text: str) -> None:
-    assert Settings.read({}) == Settings(5, 5)
+    assert Settings.read({}) == Settings(5, 5, WORKS)
     assert Settings.read({"BENCH_ROUNDS": "2", "BENCH_SECONDS": "10"}) == Settings(2, 10)
     with pytest.raises(UnavailableError, match=rf'^BENCH_ROUNDS: expected a whole number .* got "{text}"$'):
         Settings.read({"BENCH_ROUNDS": text})
+
+
+def test_only_some_works_can_be_asked_for() -> None:
+    assert Settings.read({"BENCH_WORKS": "ping, tcp"}).works == (WORK["tcp"], WORK["ping"])
+    with pytest.raises(UnavailableError, match=r'^BENCH_WORKS: expected some of tcp, .*, ping, got "pong"$'):
+        Settings.read({"BENCH_WORKS": "tcp,pong"})
 
 
 def test_programs_that_are_missing_are_named_as_packages(monkeypatch: pytest.MonkeyPatch) -> None:

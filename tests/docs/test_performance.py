@@ -204,6 +204,9 @@ def test_the_committed_run_is_whole() -> None:
     assert [one.kind for one in run.contenders].count("peer") == 2
     assert all(set(one.figures) == set(FIGURES) for one in run.contenders)
     assert run.pairs["faults"] == []
+    assert not re.search(
+        "/(tmp|home|root)/", COMMITTED.read_text("utf-8")
+    )  # whose it is, is nobody's business
     names = [one["name"] for one in run.pairs["contenders"]]
     assert sorted(run.pairs["samples"]) == sorted(names)
 
