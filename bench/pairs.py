@@ -101,10 +101,13 @@ class Run:
                         self._fault(f"{contender.name} does not come up and is left out: {error}")
                         self.running.remove(contender)
                 for place, work in enumerate(self.settings.works):
-                    for contender, tunnel in pairs.items():
-                        if tunnel.is_alive:
-                            self._progress(number, place, f"{contender.name}: {work.title}")
-                            self._do(number, contender, tunnel, work)
+                    for contender, tunnel in list(pairs.items()):
+                        if not tunnel.is_alive:
+                            self._fault(f"{contender.name}, round {number + 1}: it ended before {work.title}")
+                            del pairs[contender]
+                            continue
+                        self._progress(number, place, f"{contender.name}: {work.title}")
+                        self._do(number, contender, tunnel, work)
 
     def _do(self, number: int, contender: Contender, tunnel: Pair, work: Work) -> None:
         if work.arguments is None:
@@ -112,8 +115,7 @@ class Run:
         try:
             figures = tunnel.do(work, self.settings.seconds)
         except WorkError as error:
-            rest = "" if tunnel.is_alive else "; it ended, and its round with it"
-            self._fault(f"{contender.name}, round {number + 1}, {work.title}: {error}{rest}")
+            self._fault(f"{contender.name}, round {number + 1}, {work.title}: {error}")
             return
         self.samples += [Sample(number, contender.name, key, value) for key, value in figures.items()]
 
@@ -159,6 +161,8 @@ def measure() -> dict[str, Any]:
         raise UnavailableError(f"programs are missing: apt-get install {' '.join(missing)}")
     settings, everybody = Settings.read(os.environ), contenders()
     run = Run(everybody, settings)
+    if not any(one.kind is Kind.PEER for one in everybody):
+        run.faults.append("there is no peer: apt-get install wireguard-go, or name one in BENCH_PEERS")
     try:
         run.rounds()
     except HostError as error:  # no namespaces for this user

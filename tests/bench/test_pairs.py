@@ -306,9 +306,11 @@ def test_who_fails_is_named_and_the_others_go_on(results: dict[str, Any]) -> Non
     assert results["faults"] == [
         "wireguard-go 0.0.20230223 does not come up and is left out: no control socket; it said: no TUN",
         "wireguard-go 0.0.20220316, round 1, TCP, four streams: nothing was received",
-        "glasstunnel, plain path, round 1, UDP 1372 B: nothing was received; it ended, and its round with it",
+        "glasstunnel, plain path, round 1, UDP 1372 B: nothing was received",
+        "glasstunnel, plain path, round 1: it ended before ping, idle",
         "wireguard-go 0.0.20220316, round 2, TCP, four streams: nothing was received",
-        "glasstunnel, plain path, round 2, UDP 1372 B: nothing was received; it ended, and its round with it",
+        "glasstunnel, plain path, round 2, UDP 1372 B: nothing was received",
+        "glasstunnel, plain path, round 2: it ended before ping, idle",
     ]
     names = [
         "glasstunnel",
@@ -395,6 +397,19 @@ def test_the_tables_have_every_contender_with_goal_and_verdict(
     ]
     assert ping.endswith("2.00 (2.00–2.00) ≤ 1 ✗ by 100.0 %")
     assert lines[-1] == results["faults"][-1]
+
+
+def test_a_run_without_any_peer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def given(contender: Contender) -> Iterator[Given]:
+        yield Given(contender)
+
+    monkeypatch.setattr(pairs, "pair", given)
+    monkeypatch.setattr(pairs, "contenders", lambda: [OURS])
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr("os.environ", {"BENCH_ROUNDS": "1", "BENCH_WORKS": "tcp"})
+    (fault,) = pairs.measure()["faults"]
+    assert fault == "there is no peer: apt-get install wireguard-go, or name one in BENCH_PEERS"
 
 
 def test_the_command_is_told_with_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
