@@ -69,7 +69,7 @@ lint: venv  ## ruff and mypy
 demo: venv  ## two peers in two network namespaces, told as a story
 	@$(BIN)/glasstunnel demo
 
-bench: html singlehtml  ## the benchmarks, with tables (python -m bench search runs only that part)
+bench: html singlehtml  ## the benchmarks, with tables (BENCH_PEERS=path,path names further wireguard-go programs)
 	@$(BIN)/python -m bench
 
 MINUTES ?= 10

@@ -29,6 +29,7 @@ extensions = [
     "bytestrip",
     "wireguard_drawings",
     "timer_states",
+    "performance",
     "look",  # brings sphinxext.opengraph
     "notfound.extension",
     "sphinx_copybutton",

@@ -5,12 +5,18 @@ The numbers are this machine's at this moment; the header says which machine.
 
 import argparse
 import json
+import os
 import platform
+import shlex
+import signal
+import subprocess
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import UnavailableError, core, handshakes, pages, peers, tunnel, uapi
+from bench import UnavailableError, core, handshakes, pages, pairs, peers, tunnel, uapi
 from bench.search import compare
 
 
@@ -27,6 +33,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "peers": ("ten thousand peers, about half a minute", peers),
     "handshakes": ("handshakes as responder, beside wireguard-go", handshakes),
     "tunnel": ("a tunnel between two namespaces", tunnel),
+    "pairs": ("pairs of tunnels beside wireguard-go, a quarter of an hour", pairs),
     "uapi": ("wg(8) with great configurations, beside wireguard-go", uapi),
     "search": ("the search of the book against others, about two minutes", compare),
     "pages": ("Lighthouse on kinds of pages and axe-core on all, some ten minutes", pages),
@@ -44,9 +51,37 @@ def machine() -> dict[str, str]:
     }
 
 
+def date() -> str:
+    """When, to the minute."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def command(arguments: Sequence[str]) -> str:
+    """What has to be typed for the same again."""
+    settings = [
+        f"{name}={shlex.quote(value)}" for name, value in os.environ.items() if name.startswith("BENCH_")
+    ]
+    return " ".join([*sorted(settings), "python -m bench", shlex.join(arguments)]).strip()
+
+
+def commit() -> str:
+    """Of what; empty outside a repository, "-dirty" with changes that are not committed."""
+    words = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
 def main() -> None:
     """Measure and show."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog=pairs.HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if none is named"
     )
@@ -54,8 +89,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - PARTS.keys():
         parser.error(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    results: dict[str, Any] = {"machine": machine()}
+    results: dict[str, Any] = {
+        "date": date(),
+        "command": command(sys.argv[1:]),
+        "commit": commit(),
+        "machine": machine(),
+    }
     print(", ".join(f"{key}: {value}" for key, value in results["machine"].items()))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what a part has started, it ends
     for name in arguments.parts or PARTS:
         what, part = PARTS[name]
         print(f"measuring {what} …", file=sys.stderr)
@@ -72,4 +113,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -30,6 +30,8 @@ text { font-family: "Noto Sans CJK SC"; font-size: 12.5px; fill: #111 }
 .arrow { stroke: #2f7fd6; stroke-width: 1.5 } .head { fill: #2f7fd6 }
 .arrow.data { stroke: #c4580e } .head.data { fill: #c4580e }
 .box { stroke: #777; fill: none } .box.full { fill: #dcebfa } .box.new { fill: #f8ddcb }
+.bar { stroke: #2f7fd6; fill: #c9def5 } .bar.ours { fill: #2f7fd6 }
+.bar.peer { stroke: #c4580e; fill: #eebd9c } .spread { stroke: #111; stroke-width: 1.25 }
 """
 
 

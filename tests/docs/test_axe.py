@@ -19,6 +19,7 @@ KINDS = {
     "chapter with code and pictures": "tutorial/look.html",
     "byte cards and drawings": "wireguard/messages.html",
     "Mermaid's diagrams": "sphinxzh/diagrams.html",
+    "charts and their tables": "host/performance.html",
     "glossary": "reference/glossary.html",
     "errata": "reference/errata.html",
     "index": "genindex.html",
@@ -66,7 +67,14 @@ def test_the_single_page_breaks_no_rule(look: str, browser: Browser) -> None:
 
 @pytest.mark.parametrize("look", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["index.html", "wireguard/session.html", "noise/ik.html", "sphinxzh/diagrams.html"]
+    "path",
+    [
+        "index.html",
+        "wireguard/session.html",
+        "noise/ik.html",
+        "sphinxzh/diagrams.html",
+        "host/performance.html",
+    ],
 )
 def test_the_text_of_drawings_can_be_read(path: str, look: str, browser: Browser) -> None:
     with opened(browser, **axe.LOOKS[look]) as (page, _):
