@@ -14,7 +14,7 @@ from glasstunnel.host import backend, tunnel
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import OffloadTun
 from glasstunnel.host.udp import SOL_UDP, UDP_GRO, Udp, UdpSocket
-from glasstunnel.host.udp_offload import OffloadUdp
+from glasstunnel.host.udp_offload import OffloadUdp, Received
 from glasstunnel.ip import merging
 from glasstunnel.wireguard import arrivals, vector
 from glasstunnel.wireguard.train import ROWS, Train
@@ -71,9 +71,15 @@ def without_limit() -> None:
 
 def without_long_trains() -> None:
     """One super-packet a train, on either side."""
-    read_tun, read_udp = OffloadTun.read, OffloadUdp.read
-    OffloadTun.read = lambda self, limit: read_tun(self, 1)  # type: ignore[method-assign]
-    OffloadUdp.read = lambda self, limit: read_udp(self, 1)  # type: ignore[method-assign]
+    cut, gather = OffloadTun._cut, OffloadUdp._gather
+
+    def cut_one(self: OffloadTun, size: int, limit: int) -> None:
+        cut(self, size, 1)
+
+    def gather_one(self: OffloadUdp, first: Received, limit: int) -> None:
+        gather(self, first, 1 if first.length > first.pitch else limit)
+
+    OffloadTun._cut, OffloadUdp._gather = cut_one, gather_one  # type: ignore[method-assign]
 
 
 STEPS: Final[dict[str, Callable[[], None]]] = {
