@@ -21,6 +21,7 @@ from glasstunnel.host import control
 from glasstunnel.host.namespace import Namespace, veth_pair
 
 MTU = 1420  # bytes, of the interfaces in the tunnel
+CABLE_MTU = 1500
 _PATIENCE = 20.0  # seconds until a daemon must serve, an answer must come, a work must be done after its time
 _PORT = 51820
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -114,8 +115,11 @@ class Pair:
 
 
 @contextmanager
-def pair(contender: Contender) -> Iterator[Pair]:
-    """A pair whose tunnel has answered a ping. Raises WorkError when it does not come up."""
+def pair(contender: Contender, mtu: int = MTU, cable: int = CABLE_MTU) -> Iterator[Pair]:
+    """A pair whose tunnel has answered a ping. Raises WorkError when it does not come up.
+
+    ``mtu`` is that of the tunnel, ``cable`` that of the link under it, in bytes.
+    """
     with ExitStack() as stack:
         near, far = (stack.enter_context(closing(Namespace())) for _ in range(2))
         veth_pair(near, "eth0", far, "eth0")
@@ -123,6 +127,8 @@ def pair(contender: Contender) -> Iterator[Pair]:
         keys = [_wg("genkey") for _ in ends]
         for here, end in enumerate(ends):
             _configure(end, keys[here], _wg("pubkey", text=keys[1 - here]), here + 1, 2 - here)
+            links = (f"link set eth0 mtu {cable}", f"link set {end.interface} mtu {mtu} up")
+            end.run("ip", "-batch", "-", text="\n".join(links))
         once = ("-n", "-q", "-c1", "-i0.2", f"-w{_PATIENCE:.0f}")
         average_ping(ends[0].run("ping", *once, "10.8.0.2", patience=_PATIENCE + 1))
         yield Pair(ends[0], ends[1])
@@ -171,7 +177,6 @@ def _configure(end: End, private: str, peer: str, here: int, there: int) -> None
         f"address add 192.0.2.{here}/24 dev eth0",
         f"address add 10.8.0.{here}/24 dev {end.interface}",
         f"address add fd08::{here}/64 dev {end.interface} nodad",  # usable at once
-        f"link set {end.interface} mtu {MTU} up",
     )
     end.run("wg", "setconf", end.interface, "/dev/stdin", text=config)
     end.run("ip", "-batch", "-", text="\n".join(commands))

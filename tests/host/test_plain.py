@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from glasstunnel.host.plain import ROWS, PlainPath
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.events import Path
-from tests.host.fakes import FakeTun, ip_packet
+from tests.host.fakes import FakeTun, ip_packet, mtu_of
 
 Rig = tuple[FakeTun, Udp, PlainPath]
 
@@ -22,7 +22,7 @@ Rig = tuple[FakeTun, Udp, PlainPath]
 @pytest.fixture
 def rig() -> Iterator[Rig]:
     with closing(FakeTun()) as tun, closing(Udp()) as udp:
-        yield tun, udp, PlainPath(tun, udp)
+        yield tun, udp, PlainPath(tun, udp, mtu_of)
 
 
 def packets(path: PlainPath) -> list[bytes]:
@@ -324,7 +324,7 @@ def test_every_datagram_comes_out_once_and_in_order_whatever_the_limits(
 def test_a_burst_is_sent_datagram_by_datagram_with_its_traffic_class(rig: Rig, host: str, tos: int) -> None:
     _, _, path = rig
     with closing(Udp()) as other, closing(FakeTun()) as tun:
-        receiver = PlainPath(tun, other)
+        receiver = PlainPath(tun, other, mtu_of)
         path.burst.n = 0
         sent = [data(9, bytes([i])) for i in range(3)]
         for datagram in sent:

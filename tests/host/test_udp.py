@@ -17,7 +17,7 @@ from glasstunnel.host.plain import PlainPath
 from glasstunnel.host.routes import Routes
 from glasstunnel.host.udp import Udp, UdpSocket
 from glasstunnel.wireguard.events import Path
-from tests.host.fakes import NOBODY, FakeTun, in_a_child
+from tests.host.fakes import NOBODY, FakeTun, in_a_child, mtu_of
 
 SO_MARK = 36  # asm-generic/socket.h
 
@@ -183,14 +183,14 @@ def test_link_local_addresses_keep_their_interface(namespace: Namespace) -> None
         with other:
             theirs = Udp()
         with closing(theirs):
-            there = PlainPath(tun, theirs)
+            there = PlainPath(tun, theirs, mtu_of)
             ours.send([b"\1\0\0\0 hello"], Path(("fe80::bb%cable", theirs.port)))
             select.select([theirs.sockets[0].fd], [], [], 10)
             path = there.datagrams[0].read(1)
             assert path == Path(("fe80::aa%cable", ours.port), "fe80::bb")
             assert theirs.send([b"\1\0\0\0 hello"], path) == path, "in whichever namespace the thread is"
             select.select([ours.sockets[0].fd], [], [], 10)
-            assert PlainPath(tun, ours).datagrams[0].read(1) == Path(
+            assert PlainPath(tun, ours, mtu_of).datagrams[0].read(1) == Path(
                 ("fe80::bb%cable", theirs.port), "fe80::aa"
             )
     other.close()

@@ -65,7 +65,7 @@ class PlainTun:
         """
         burst, fd, rows, size, carried = self._burst, self._fd, self._rows, self._burst.size, self._carried
         n, run, ecn = 0, b"", 0
-        for _ in range(min(limit, ROWS)):
+        for _ in range(min(limit, burst.capacity)):
             if carried:
                 length = size[carried]
                 burst.plain[0][:length] = burst.plain[carried][:length]
@@ -140,7 +140,7 @@ class PlainUdp:
         n, run, run_ecn = 0, 0, 0
         sender: Address = ("", 0)
         ours = b""
-        for _ in range(min(limit, ROWS)):
+        for _ in range(min(limit, burst.capacity)):
             if carried:
                 length, (address, local, ecn) = size[carried], self._carried_from
                 burst.wire[0][:length] = burst.wire[carried][:length]
