@@ -14,8 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import numpy as np
-
 from glasstunnel.host import rtnetlink
 from glasstunnel.host.errors import errno_name
 from glasstunnel.host.tun import Tun
@@ -30,6 +28,8 @@ from glasstunnel.wireguard.train import FEW, ROWS, Train
 _ROOM = virtio.SIZE + 0xFFFF  # bytes: a header and the longest packet
 _BEFORE = HEADROOM - virtio.SIZE  # where the header of a packet that lies in a row begins
 _REMEMBERED = 128  # pitches
+# By IP version: where version, traffic class and length end, where the destination begins and ends
+_ALIKE = {4: (4, 16, 20), 6: (6, 24, 40)}
 _HEADERS = 72  # bytes: IPv6 and TCP with timestamps
 _GSO_MAX_SIZE = 65536  # bytes; linux/netdevice.h GSO_LEGACY_MAX_SIZE
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
@@ -120,8 +120,12 @@ class OffloadTun:
             self._packet = self._first[:0]
 
     def _continues(self, one: memoryview) -> bool:
-        """Whether a packet belongs to the run."""
-        return packet.destination(one) == self._destination and packet.ecn(one) == self.ecn
+        """Whether this is a packet, and belongs to the run."""
+        return (
+            packet.total_length(one, 0, len(one)) > 0
+            and packet.destination(one) == self._destination
+            and packet.ecn(one) == self.ecn
+        )
 
     def _cut(self, size: int, limit: int) -> None:
         """Cut super-packets into packets of ``size`` bytes, while they fit into the train."""
@@ -152,25 +156,25 @@ class OffloadTun:
         train.plain[0][:size] = self._packet
         self._todo[: virtio.SIZE] = self._first[: virtio.SIZE]
         self._packet = self._first[:0]
-        n, shorter = 1, {}
-        for todo, room in self._targets_of(pitch)[1:limit]:
+        fd, n, shorter = self._fd, 1, {}
+        first = train.plain[0]
+        begin, address, end = _ALIKE[first[0] >> 4]
+        start, destination = bytes(first[:begin]), self._destination
+        for target in self._targets_of(pitch)[1:limit]:
             try:
-                length = os.readv(self._fd, (todo, room)) - virtio.SIZE
+                length = os.readv(fd, target) - virtio.SIZE
             except BlockingIOError:
                 break
-            one = room[:length]
-            if (
-                length > size
-                or todo[1]
-                or not packet.total_length(one, 0, length)
-                or not self._continues(one)
-            ):
-                self._first[: virtio.SIZE] = todo
-                self._packet = self._first[virtio.SIZE : virtio.SIZE + length]
-                self._packet[:] = one
-                break
-            if length < size:
-                shorter[n] = length
+            todo, room = target
+            if length != size or todo[1] or room[:begin] != start or room[address:end] != destination:
+                # Not just like the first, as most are; it may still be one of the run.
+                if length > size or todo[1] or not self._continues(room[:length]):
+                    self._first[: virtio.SIZE] = todo
+                    self._packet = self._first[virtio.SIZE : virtio.SIZE + length]
+                    self._packet[:] = room[:length]
+                    break
+                if length < size:
+                    shorter[n] = length
             n += 1
         train.fill(n, size, shorter)
         self._finish_checksums()
@@ -220,9 +224,8 @@ class OffloadTun:
         """Write neighbouring rows."""
         train = self._train
         if end - begin >= FEW:
-            sizes = np.frombuffer(train.size, np.uint16)[begin:end]
-            whole = int(sizes.max())
-            shorter = {row: int(sizes[row]) for row in np.flatnonzero(sizes != whole).tolist()}
+            whole = train.whole
+            shorter = {row - begin: size for row, size in train.shorter.items() if begin <= row < end}
             packets = train.rows[begin:end, HEADROOM:]
             for first, last in merging.runs(packets, whole, shorter):
                 if last - first > 1:

@@ -70,6 +70,8 @@ class Tunnel:
         self._udp: Udp | None = None
         self._path: DataPath | None = None
         self._link_is_up = self._is_deleted = False
+        # Whether the last turn had one packet at the most: then the next is not held up by a look for more.
+        self._tun_is_calm = self._udp_is_calm = True
         self._lost: Counter[str] = Counter()  # at the sockets that are closed again
         loop.watch(tun.fd, self._tun_readable)
         loop.watch(self._routes.fd, self._routes.changed)
@@ -222,16 +224,17 @@ class Tunnel:
         if path is None:
             self._discard()
             return
-        port, left = path.packets, _TURN
+        port, left, limit = path.packets, _TURN, 1 if self._tun_is_calm else _TURN
         while left > 0 or port.waiting:
             try:
-                destination = port.read(max(left, 1))
+                destination = port.read(limit)
             except OSError:
                 self._deleted()
                 return
             if destination is None:
                 break
             left -= path.burst.n
+            limit = max(left, 1)
             if observer:
                 _tell(observer.packet_out, path.burst.packets())
             result = device.seal(now(), path.burst, destination, port.mtu, port.ecn)
@@ -243,6 +246,7 @@ class Tunnel:
             elif isinstance(result, Refused):
                 for report in result.reports:
                     port.put(report)
+        self._tun_is_calm = left >= _TURN - 1
         self._settle()
 
     def _mtu_of(self, destination: bytes) -> int:
@@ -261,12 +265,13 @@ class Tunnel:
     def _udp_readable(self, port: Datagrams) -> None:
         assert self._path
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
-        left = _TURN
+        left, limit = _TURN, 1 if self._udp_is_calm else _TURN
         while left > 0 or port.waiting:
-            remote = port.read(max(left, 1))
+            remote = port.read(limit)
             if remote is None:
                 break
             left -= burst.n
+            limit = max(left, 1)
             if observer:
                 _tell(observer.datagram_in, burst.datagrams(), remote, port.ecn)
             first = burst.wire[0]
@@ -278,6 +283,7 @@ class Tunnel:
                 self._perform(opened.events)
             else:
                 device.enqueue(first[: burst.size[0]], remote)
+        self._udp_is_calm = left >= _TURN - 1
         self._settle()
 
     def _settle(self) -> None:

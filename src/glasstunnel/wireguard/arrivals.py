@@ -43,7 +43,9 @@ def accept(
         and _agree(burst)
     ):
         return _accept_train(allowed_ips, peer, burst)
-    return [row for row in rows if _accept(allowed_ips, peer, burst, row, ecn)]
+    kept = [row for row in rows if _accept(allowed_ips, peer, burst, row, ecn)]
+    burst.survey()
+    return kept
 
 
 def _agree(train: Train) -> bool:

@@ -64,6 +64,14 @@ class Burst:
         """The greatest size of a row in use, in bytes."""
         return max(self.size[: self.n])
 
+    @property
+    def shortest(self) -> int:
+        """The smallest size of a row in use, in bytes."""
+        return min(self.size[: self.n])
+
+    def survey(self) -> None:
+        """Rows have been changed one by one: see what there is now. Here nothing else is kept of them."""
+
     def packets(self, rows: Iterable[int] | None = None) -> Iterator[memoryview]:
         """The packets of the given rows, by default of all: views, valid until the burst is reused."""
         for i in range(self.n) if rows is None else rows:

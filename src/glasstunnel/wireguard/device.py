@@ -278,7 +278,7 @@ class Device:
         if len(failed) == burst.n:
             return Opened(None, [], [])
         data: Sequence[int] = range(burst.n)
-        if failed or 0 in burst.size[: burst.n]:  # which is 0 for a keepalive
+        if failed or not burst.shortest:  # a keepalive is empty
             data = [row for row in data if row not in failed and burst.size[row]]
         peer.rx_bytes += KEEPALIVE_SIZE * (burst.n - len(failed) - len(data))
         events = peer.received(now, keypair, path, len(data))

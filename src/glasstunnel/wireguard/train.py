@@ -84,8 +84,13 @@ class Train(Burst):
 
     @property
     def longest(self) -> int:
-        """The size of the longest row, in bytes."""
+        """The greatest size of a row in use, in bytes."""
         return self.whole
+
+    @property
+    def shortest(self) -> int:
+        """The smallest size of a row in use, in bytes."""
+        return min(self.shorter.values(), default=self.whole)
 
     def arrange(self, pitch: int) -> None:
         """Let the rows begin at multiples of ``pitch``, at least 32 bytes; what lies in them stays there."""
@@ -105,6 +110,12 @@ class Train(Burst):
         self.size[:n] = array("H", [whole]) * n
         for row, size in shorter.items():
             self.size[row] = size
+
+    def survey(self) -> None:
+        """Learn :attr:`whole` and :attr:`shorter` from :attr:`size`."""
+        sizes = self.size[: self.n]
+        self.whole = max(sizes)
+        self.shorter = {row: size for row, size in enumerate(sizes) if size < self.whole}
 
     def views(self, whole: int, shorter: dict[int, int]) -> tuple[Views, Views]:
         """Of each row in use the padded packet, of ``whole`` bytes but for those that are shorter, and the

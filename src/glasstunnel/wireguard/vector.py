@@ -33,17 +33,21 @@ def seal(keypair: Keypair, burst: Burst, mtu: int) -> int:
     """:func:`~glasstunnel.wireguard.transport.seal_rows`, by whichever way is faster."""
     if isinstance(burst, Train) and burst.n >= FEW:
         return seal_train(keypair, burst, mtu)
-    return seal_rows(keypair, burst, mtu)
+    total = seal_rows(keypair, burst, mtu)
+    burst.survey()
+    return total
 
 
 def open_(keypair: Keypair, burst: Burst, reject_after_messages: int) -> dict[int, Drop]:
     """:func:`~glasstunnel.wireguard.transport.open_rows`, by whichever way is faster; returns only the rows
     that are no good.
     """
-    if isinstance(burst, Train) and burst.n >= FEW and min(burst.size[: burst.n]) >= KEEPALIVE_SIZE:
+    if isinstance(burst, Train) and burst.n >= FEW and burst.shortest >= KEEPALIVE_SIZE:
         return open_train(keypair, burst, reject_after_messages)
     verdicts = open_rows(keypair, burst, reject_after_messages)
-    return {row: verdict for row, verdict in verdicts if verdict is not None}
+    failed = {row: verdict for row, verdict in verdicts if verdict is not None}
+    burst.survey()
+    return failed
 
 
 def seal_train(keypair: Keypair, train: Train, mtu: int) -> int:
