@@ -2,8 +2,8 @@
 
 Rule: a report is a packet of its own, the burst stays as it is, and there are no more of them than Linux's
 own limit for ICMP lets through. Section: kernel device.c ``wg_xmit``; RFC 1812 §4.3.2.8 and RFC 4443 §2.4 (f)
-for the limit, which is Linux's ``icmp_msgs_per_sec`` and ``icmp_msgs_burst``; which packets are never answered
-is in :mod:`glasstunnel.ip.unreachable`.
+for the limit, which is Linux's ``icmp_msgs_per_sec`` and ``icmp_msgs_burst``; which packets are never
+answered is in :mod:`glasstunnel.ip.unreachable`.
 """
 
 from typing import Final
