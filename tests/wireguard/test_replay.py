@@ -1,7 +1,7 @@
 """The replay window, RFC 6479, with the sizes of the kernel: 8192 bits, 8128 usable."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from glasstunnel.wireguard.replay import ReplayWindow
@@ -76,3 +76,29 @@ def test_the_window_agrees_with_a_set_of_all_counters_seen(counters: list[int]) 
         seen.add(counter)
         greatest = max(greatest, counter)
         assert window.greatest == greatest
+
+
+RUNS = st.tuples(
+    st.one_of(st.integers(0, 700), st.integers(0, 40_000), st.integers(0, 2**64 - 20_000)),
+    st.one_of(st.integers(1, 3), st.integers(1, 300), st.integers(8_000, SIZE)),
+)
+
+
+@given(st.lists(RUNS, max_size=12))
+@example([(0, 64), (64, 64), (128, 1)])
+@example([(60, 70), (130, 256)])
+@example([(5, SIZE), (5 + SIZE, SIZE)])
+@example([(0, 1), (100_000, 128)])
+def test_a_run_is_taken_as_its_counters_one_by_one(runs: list[tuple[int, int]]) -> None:
+    """If all of them are ahead; otherwise nothing is changed, and each is asked about by itself."""
+    whole, single = ReplayWindow(), ReplayWindow()
+    for first, n in runs:
+        counters = range(first, first + n)
+        ahead, before = first > whole.greatest, (whole.greatest, list(whole._words))
+        assert whole.accept_run(first, n) == ahead
+        if ahead:
+            assert all(map(single.accept, counters))
+        else:
+            assert (whole.greatest, list(whole._words)) == before
+            assert [*map(whole.accept, counters)] == [*map(single.accept, counters)]
+        assert (whole.greatest, list(whole._words)) == (single.greatest, list(single._words))

@@ -113,6 +113,8 @@ def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[
     n, begin = len(rows), 0
     for row, size in shorter.items():
         rows[row, size : whole + 1] = 0
+    if whole & 1:
+        rows[:, whole] = 0  # the half of a word that is summed with the last byte
     while begin < n:
         form = None if begin in shorter else shape(rows[begin, :_HEADERS].tobytes(), whole)
         if form is None or begin + 1 == n:
@@ -152,11 +154,14 @@ def _breaks(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) ->
         for row, size in shorter.items():
             lengths[row - 1] += whole - size
         apart[:, 1] |= lengths ^ (whole - upper)
+        apart[:, 2] |= headers[1:, upper // 4 + 1] >> _HALF == 0  # no checksum: nothing vouches for it
     if counts:
         numbers = headers[:, 1].byteswap() >> _HALF
         steps = numbers[1:] - numbers[:-1]
         apart[:, 2] |= (steps - 1) & 0xFFFF
-    apart[[row for row in shorter if row < len(apart)], 0] = 1  # a shorter one ends its run
+    ends = [row for row in shorter if row < len(apart)]  # a shorter one ends its run
+    ends += [row - 1 for row, size in shorter.items() if size <= begin]  # an empty one would be lost in it
+    apart[ends, 0] = 1
     return (np.flatnonzero(apart.any(axis=1)) + 1).tolist() if np.count_nonzero(apart) else []
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from glasstunnel.ip import PacketError, tcp, udp
 from glasstunnel.ip.checksum import updated
-from glasstunnel.ip.packet import IPV4_HEADER, IPV6_HEADER
+from glasstunnel.ip.packet import IPV6_HEADER
 from glasstunnel.ip.virtio import GSO_ECN, GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4, VnetHeader
 
 Bytes = npt.NDArray[np.uint8]
@@ -25,7 +25,7 @@ _ORDER: Final = np.arange(MANY, dtype=np.uint32)
 _LITTLE16: Final = np.dtype("<u2")  # sums of little-endian words are what big-endian ones are, swapped
 _BIG16: Final = np.dtype(">u2")
 _BIG32: Final = np.dtype(">u4")
-_TRANSPORT: Final = (GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4)
+_KINDS: Final = {(4, GSO_TCPV4), (6, GSO_TCPV6), (4, GSO_UDP_L4), (6, GSO_UDP_L4)}  # with the IP version
 _DONT_FRAGMENT: Final = 0x40  # in the first byte of flags and fragment offset
 _FLAGS: Final = 13  # where they stand in a TCP header
 _ONLY_LAST: Final = int(tcp.Flag.FIN | tcp.Flag.PSH)
@@ -44,19 +44,27 @@ class SuperPacket:
 
     def __init__(self, packet: memoryview, todo: VnetHeader) -> None:
         kind, upper, step = todo.gso_type & ~GSO_ECN, todo.csum_start, todo.gso_size
-        if kind not in _TRANSPORT or not step or not IPV4_HEADER <= upper <= len(packet) - udp.HEADER_LENGTH:
-            raise PacketError(f"super-packet: expected TCP or UDP in segments, got {todo}")
-        self._is_tcp = kind != GSO_UDP_L4
-        begin, length = upper + udp.HEADER_LENGTH, len(packet)
-        if self._is_tcp:
-            begin = upper + (packet[upper + 12] >> 4) * 4 if length > upper + tcp.HEADER_LENGTH else length
-        if begin >= length:
-            raise PacketError(f"super-packet: expected more than {begin} bytes, got {length}")
+        length, version = len(packet), packet[0] >> 4
+        if (version, kind) not in _KINDS or not step:
+            raise PacketError(
+                f"super-packet: expected TCP or UDP in segments, got {todo} and IP version {version}"
+            )
+        self._is_tcp, self._is_ipv4 = kind != GSO_UDP_L4, version == 4
+        header = (packet[0] & 15) * 4 if self._is_ipv4 else IPV6_HEADER
+        if upper != header and (self._is_ipv4 or upper < header):
+            raise PacketError(f"super-packet: expected the checksum to begin at {header} bytes, got {upper}")
+        begin = shortest = upper + (tcp.HEADER_LENGTH if self._is_tcp else udp.HEADER_LENGTH)
+        if self._is_tcp and begin < length:
+            begin = upper + (packet[upper + 12] >> 4) * 4
+        if not shortest <= begin < length:
+            raise PacketError(
+                f"super-packet: expected a payload from byte {shortest} on, got {begin} of {length}"
+            )
+        step = min(step, length - begin)
         self._packet, self._upper, self._begin, self._step = packet, upper, begin, step
-        self._is_ipv4 = packet[0] >> 4 == 4
         self._payload: Bytes = np.frombuffer(packet, np.uint8)[begin:]
         self.packets = -(-(length - begin) // step)
-        self.size = min(begin + step, length)
+        self.size = begin + step
         self._checksum = upper + (tcp.CHECKSUM_OFFSET if self._is_tcp else udp.CHECKSUM_OFFSET)
         self._header = self._header_of(self.size)
 
