@@ -1,9 +1,9 @@
 """The TUN interface: a network interface whose other end is a file descriptor.
 
 Rule: one read is one IP packet that the kernel wants to send, one write is one IP packet that the kernel
-receives, without any header before it (IFF_NO_PI), or with that of virtio alone (IFF_VNET_HDR). The interface lives as long as the file descriptor: when
-the process ends, however it ends, the kernel removes the interface with its addresses and routes. Section:
-Linux Documentation/networking/tuntap.rst §3.
+receives, without any header before it (IFF_NO_PI), or with that of virtio alone (IFF_VNET_HDR). The interface
+lives as long as the file descriptor: when the process ends, however it ends, the kernel removes the interface
+with its addresses and routes. Section: Linux Documentation/networking/tuntap.rst §3.
 """
 
 import errno
