@@ -93,6 +93,7 @@ def is_debian_on_amd64() -> bool:
 
 
 IP = Need("iproute2", programs=("ip",))
+ETHTOOL = Need("ethtool", programs=("ethtool",))
 PING = Need("iputils-ping", programs=("ping",))
 UNSHARE = Need("util-linux", programs=("unshare",))
 WG = Need("wireguard-tools", programs=("wg",))
@@ -200,6 +201,7 @@ TIERS = (
         (parallel("tests", "-m", "interop"),),
         (
             IP,
+            ETHTOOL,
             PING,
             UNSHARE,
             *PEERS,

@@ -1,8 +1,10 @@
 """The TUN interface: it is ours alone, carries whole packets, and goes when its file descriptor goes."""
 
+import fcntl
 import os
 import select
 import socket
+import struct
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +18,8 @@ from glasstunnel.host.namespace import Namespace
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.tun import Tun
 from tests.host.fakes import NOBODY, in_a_child, ip_packet
+
+TUNSETVNETHDRSZ, TUNGETVNETHDRSZ = 0x400454D8, 0x800454D7  # linux/if_tun.h
 
 
 @pytest.mark.parametrize("name", ["wg0", "a", "a-b_c=d+e.f", "fifteen-letters", "0"])
@@ -121,6 +125,38 @@ def test_a_descriptor_that_was_passed_on_is_a_tun_like_our_own(namespace: Namesp
         assert not os.get_inheritable(fd)
         with pytest.raises(BlockingIOError):
             os.read(fd, 2000)
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("headers", [False, True], ids=["bare", "virtio"])
+def test_a_descriptor_that_was_passed_on_has_virtio_headers_as_it_was_opened(
+    namespace: Namespace, interface: str, headers: bool
+) -> None:
+    with closing(Tun(interface, offload=headers)) as first:
+        size = bytearray(struct.pack("=i", 12))
+        fcntl.ioctl(first.fd, TUNSETVNETHDRSZ, bytes(size))  # as with VIRTIO_NET_F_MRG_RXBUF
+        with closing(Tun.adopt(os.dup(first.fd), offload=True)) as tun:
+            assert tun.offload == headers
+            fcntl.ioctl(tun.fd, TUNGETVNETHDRSZ, size)
+            assert struct.unpack("=i", size) == (10 if headers else 12,)
+            assert super_packets_pass(interface) == headers
+
+
+@pytest.mark.interop
+def test_an_interface_that_stays_hands_super_packets_only_to_who_asks_for_them(
+    namespace: Namespace, interface: str
+) -> None:
+    """The kernel keeps what was set when the program before us ended."""
+    subprocess.run(["ip", "tuntap", "add", interface, "mode", "tun"], check=True)
+    for wanted in (False, True, False, True):
+        with closing(Tun(interface, attach=True, offload=wanted)) as tun:
+            assert tun.offload == wanted == super_packets_pass(interface)
+
+
+def super_packets_pass(interface: str) -> bool:
+    """Whether the kernel's TCP makes super-packets for this interface, says ethtool(8)."""
+    said = subprocess.run(["ethtool", "-k", interface], check=True, capture_output=True, text=True).stdout
+    return "\ntcp-segmentation-offload: on" in said
 
 
 def test_a_descriptor_that_is_no_tun_is_refused_in_one_sentence_and_left_open() -> None:

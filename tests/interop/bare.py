@@ -13,7 +13,14 @@ from glasstunnel.host import control
 from tests.interop.lab import Host, run, until
 
 PROGRAM = Path(sys.executable).parent / "glasstunnel-wg"
-_VARIABLES = ("LOG_LEVEL", "WG_TUN_FD", "WG_UAPI_FD", "WG_PROCESS_FOREGROUND", "NOTIFY_SOCKET")
+_VARIABLES = (
+    "LOG_LEVEL",
+    "WG_TUN_FD",
+    "WG_UAPI_FD",
+    "WG_PROCESS_FOREGROUND",
+    "GLASSTUNNEL_DATA_PATH",
+    "NOTIFY_SOCKET",
+)
 
 
 def environment(**variables: str) -> dict[str, str]:

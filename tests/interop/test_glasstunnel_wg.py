@@ -66,7 +66,14 @@ def test_version_and_help() -> None:
     assert bare.start("--version").stdout == f"glasstunnel-wg {__version__}\n"
     helped = bare.start("--help")
     assert helped.returncode == 0
-    for word in ("--foreground", "LOG_LEVEL", "WG_TUN_FD", "WG_UAPI_FD", "WG_PROCESS_FOREGROUND"):
+    for word in (
+        "--foreground",
+        "LOG_LEVEL",
+        "WG_TUN_FD",
+        "WG_UAPI_FD",
+        "WG_PROCESS_FOREGROUND",
+        "DATA_PATH",
+    ):
         assert word in helped.stdout
 
 
@@ -104,6 +111,11 @@ def test_a_name_that_cannot_be(ours: Host, name: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
+        (
+            "GLASSTUNNEL_DATA_PATH",
+            "fast",
+            'GLASSTUNNEL_DATA_PATH: expected "plain" or nothing, got "fast"',
+        ),
         ("WG_TUN_FD", "three", 'WG_TUN_FD: expected the number of a file descriptor, got "three"'),
         ("WG_TUN_FD", "-1", 'WG_TUN_FD: expected the number of a file descriptor, got "-1"'),
         ("WG_TUN_FD", "0", "the file descriptor 0 is no TUN interface: Inappropriate ioctl for device"),
@@ -194,19 +206,39 @@ def test_wg_tun_fd_is_served_under_its_own_name(ours: Host) -> None:
             until(lambda: bare.ports(ours), "it is up")
 
 
-def test_wg_tun_fd_with_headers_before_its_packets_is_refused(ours: Host) -> None:
-    """A TUN with IFF_VNET_HDR, such as wireguard-go opens."""
+def test_wg_tun_fd_with_virtio_headers_is_served_by_the_fast_path_and_refused_by_the_plain(
+    ours: Host,
+) -> None:
+    """Such a TUN as wireguard-go opens."""
+    with closing(Tun(ours.interface, offload=True)) as tun:
+        words, fd = ("-f", "another"), tun.fd
+        with bare.staying(*words, fds=(fd,), WG_TUN_FD=str(fd), GLASSTUNNEL_DATA_PATH="plain") as process:
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert err == (
+            f"glasstunnel-wg: the file descriptor {fd} of {ours.interface} has a virtio header before each "
+            "packet: expected a TUN without (no IFF_VNET_HDR), since only the fast data path can serve it\n",
+        )
+        with bare.staying(*words, fds=(fd,), WG_TUN_FD=str(fd)):
+            until(lambda: control.is_served(ours.interface), "it serves")
+            tun.close()
+            run("ip", "link", "set", ours.interface, "up")
+            until(lambda: bare.ports(ours), "it is up")
+
+
+def test_wg_tun_fd_of_a_tap_is_refused(ours: Host) -> None:
+    """Its packets are frames of Ethernet."""
     fd = os.open("/dev/net/tun", os.O_RDWR)
     try:
-        fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", ours.interface.encode(), 0x0001 | 0x1000 | 0x4000))
+        fcntl.ioctl(fd, 0x400454CA, struct.pack("16sH22x", ours.interface.encode(), 0x0002 | 0x1000))
         with bare.staying("-f", ours.interface, fds=(fd,), WG_TUN_FD=str(fd)) as process:
             _, err = process.communicate(timeout=60)
     finally:
         os.close(fd)
     assert process.returncode == 1
     assert err == (
-        f"glasstunnel-wg: the file descriptor {fd} of {ours.interface} has the flags 0x5001: "
-        "expected a TUN without any header before its packets (IFF_TUN | IFF_NO_PI)\n"
+        f"glasstunnel-wg: the file descriptor {fd} of {ours.interface} has the flags 0x1002: "
+        "expected a TUN without packet information (IFF_TUN | IFF_NO_PI)\n",
     )
 
 

@@ -18,7 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.description = (
         "Bring an interface up, as wg-quick(8) does, and return when it works.\n"
-        'The tunnel is served by a process of its own until "glasstunnel down".'
+        'The tunnel is served by a process of its own until "glasstunnel down".\n\n'
+        "GLASSTUNNEL_DATA_PATH=plain in the environment lets it move packet by packet, without the\n"
+        "kernel's segmentation offloads."
     )
     parser.add_argument(
         "config",

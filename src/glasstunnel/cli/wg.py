@@ -42,6 +42,8 @@ environment:
   WG_PROCESS_FOREGROUND=1  as --foreground
   WG_TUN_FD                an open TUN, to be served instead of a new one
   WG_UAPI_FD               a listening Unix socket, to be served instead of a new control socket
+  GLASSTUNNEL_DATA_PATH=plain
+                           packet by packet, without the kernel's segmentation offloads
 
 WG_QUICK_USERSPACE_IMPLEMENTATION=glasstunnel-wg lets wg-quick(8) start it."""
 
@@ -72,7 +74,10 @@ def _serve(name: str, ready: Callable[[], None]) -> None:
     """Make the interface, serve it to its end, and clean up."""
     with closing(Loop()) as loop, loop.stopped_by(*daemon.ENDING), ExitStack() as end:
         passed = _descriptor("WG_TUN_FD")
-        tun = Tun(name, attach=True, offload=offload_wanted()) if passed is None else Tun.adopt(passed)
+        offload = offload_wanted()
+        tun = (
+            Tun(name, attach=True, offload=offload) if passed is None else Tun.adopt(passed, offload=offload)
+        )
         end.callback(tun.close)
         with Netlink() as net:
             net.set_mtu(tun.name, _MTU)

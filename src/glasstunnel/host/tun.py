@@ -1,9 +1,9 @@
 """The TUN interface: a network interface whose other end is a file descriptor.
 
 Rule: one read is one IP packet that the kernel wants to send, one write is one IP packet that the kernel
-receives, without any header before it (IFF_NO_PI). The interface lives as long as the file descriptor: when
-the process ends, however it ends, the kernel removes the interface with its addresses and routes. Section:
-Linux Documentation/networking/tuntap.rst §3.
+receives, without any header before it (IFF_NO_PI), or with that of virtio alone (IFF_VNET_HDR). The interface
+lives as long as the file descriptor: when the process ends, however it ends, the kernel removes the interface
+with its addresses and routes. Section: Linux Documentation/networking/tuntap.rst §3.
 """
 
 import errno
@@ -66,15 +66,16 @@ class Tun:
         except OSError as error:
             os.close(self.fd)
             raise HostError(_why_no_interface(name, error)) from error
-        if offload:
-            self._let_super_packets_pass()
+        self._let_super_packets_pass(offload)
 
     @classmethod
-    def adopt(cls, fd: int) -> Self:
+    def adopt(cls, fd: int, *, offload: bool = False) -> Self:
         """The TUN interface whose file descriptor somebody else has opened and passed on to us.
 
+        It has virtio headers or has none, as it was opened; ``offload`` says whether we can serve those.
+
         Raises:
-            HostError: if it is not one, or one whose packets have a header before them.
+            HostError: if it is not one, or one whose packets have a header that we cannot serve.
         """
         tun = cls.__new__(cls)
         tun.fd = fd
@@ -84,21 +85,31 @@ class Tun:
             os.set_inheritable(fd, False)
         except OSError as error:
             raise HostError(f"the file descriptor {fd} is no TUN interface: {reason(error)}") from error
-        if flags & (_IFF_TUN | _IFF_NO_PI | _IFF_VNET_HDR) != _IFF_TUN | _IFF_NO_PI:
+        if flags & (_IFF_TUN | _IFF_NO_PI) != _IFF_TUN | _IFF_NO_PI:
             raise HostError(
                 f"the file descriptor {fd} of {tun.name} has the flags {flags:#06x}: "
-                "expected a TUN without any header before its packets (IFF_TUN | IFF_NO_PI)"
+                "expected a TUN without packet information (IFF_TUN | IFF_NO_PI)"
             )
+        if flags & _IFF_VNET_HDR and not offload:
+            raise HostError(
+                f"the file descriptor {fd} of {tun.name} has a virtio header before each packet: "
+                "expected a TUN without (no IFF_VNET_HDR), since only the fast data path can serve it"
+            )
+        tun._let_super_packets_pass(bool(flags & _IFF_VNET_HDR))
         return tun
 
-    def _let_super_packets_pass(self) -> None:
-        """Of TCP, and of UDP where the kernel knows how (since Linux 6.2)."""
-        fcntl.ioctl(self.fd, _TUNSETVNETHDRSZ, _INT.pack(virtio.SIZE))
-        for offloads in (_TCP | _TUN_F_USO4 | _TUN_F_USO6, _TCP):
+    def _let_super_packets_pass(self, offload: bool) -> None:
+        """Of TCP, and of UDP where the kernel knows how (since Linux 6.2); or none.
+
+        An interface that was there before may have been left otherwise by the program that served it.
+        """
+        self.offload = offload
+        if offload:
+            fcntl.ioctl(self.fd, _TUNSETVNETHDRSZ, _INT.pack(virtio.SIZE))
+        for offloads in (_TCP | _TUN_F_USO4 | _TUN_F_USO6, _TCP) if offload else (0,):
             with suppress(OSError):
                 fcntl.ioctl(self.fd, _TUNSETOFFLOAD, offloads)
                 break
-        self.offload = True
 
     def current_name(self) -> str:
         """What the interface is called now. Raises :exc:`OSError` (EBADFD) if it was deleted."""

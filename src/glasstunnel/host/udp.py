@@ -55,6 +55,9 @@ _GONE = {errno.EINVAL, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAI
 kernels and ENETUNREACH in new ones.
 """
 
+_ALONE = _GONE | {errno.EIO, errno.EMSGSIZE}
+"""What the kernel says if it does not cut datagrams here, but may send each of them alone."""
+
 _INT = struct.Struct("=i")
 _USHORT = struct.Struct("=H")
 _UINT = struct.Struct("=I")
@@ -271,16 +274,19 @@ class Udp:
     def send_joined(self, datagrams: Buffer, segment: int, path: Path, tos: int) -> bool:
         """Send datagrams that lie end to end, each of ``segment`` bytes but the last, by one call.
 
-        False if the kernel does not do it here, such as for datagrams that a router before the next would
-        have to cut, or on a path that is not what it was: then nothing was sent, and :meth:`send` may do it.
+        False if the kernel does not do it here, such as for datagrams that are longer than the MTU of the
+        path, or on a path that is not what it was: then nothing was sent, and :meth:`send` may do it. What
+        cannot go either way, as with a full buffer, is counted and lost.
         """
         try:
             transmit, used = self._towards(path).way(path, tos, segment)
             if used != path:
                 return False
             transmit(datagrams)
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno in _ALONE:
+                return False
+            self.errors[errno_name(error)] += -(-len(datagrams) // segment)
         return True
 
     def forget(self) -> None:
