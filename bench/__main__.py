@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import UnavailableError, core, handshakes, jumbo, pages, pairs, peers, tunnel, uapi
+from bench import UnavailableError, core, handshakes, jumbo, pages, pairs, peers, profile, tunnel, uapi
 from bench.search import compare
 
 
@@ -35,6 +35,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "tunnel": ("a tunnel between two namespaces", tunnel),
     "pairs": ("pairs of tunnels beside wireguard-go, a quarter of an hour", pairs),
     "jumbo": ("what a greater MTU brings, about a minute and a half", jumbo),
+    "profile": ("where the processor time of these pairs goes, half a minute", profile),
     "uapi": ("wg(8) with great configurations, beside wireguard-go", uapi),
     "search": ("the search of the book against others, about two minutes", compare),
     "pages": ("Lighthouse on kinds of pages and axe-core on all, some ten minutes", pages),

@@ -36,7 +36,7 @@ settings of pairs, in the environment:
   BENCH_WORKS     only these works: tcp,reverse,four,tcp6,udp64,udp1372,ping"""
 T = TypeVar("T")
 _CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")  # what new namespaces have too
-_NEEDS = {"iperf3": "iperf3", "wg": "wireguard-tools", "ip": "iproute2", "ping": "iputils-ping"}
+NEEDS = {"iperf3": "iperf3", "wg": "wireguard-tools", "ip": "iproute2", "ping": "iputils-ping"}
 _OVERHEAD = 0.5  # seconds that a work takes beyond its time; for the forecast only
 _REST = 1.0  # seconds before pings, in which the queues of the work before run empty
 
@@ -157,7 +157,7 @@ class Run:
 
 def measure() -> dict[str, Any]:
     """The results for programs."""
-    if missing := [package for program, package in _NEEDS.items() if not shutil.which(program)]:
+    if missing := [package for program, package in NEEDS.items() if not shutil.which(program)]:
         raise UnavailableError(f"programs are missing: apt-get install {' '.join(missing)}")
     settings, everybody = Settings.read(os.environ), contenders()
     run = Run(everybody, settings)

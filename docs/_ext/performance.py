@@ -24,13 +24,23 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.typing import ExtensionMetadata
 
 from drawings import WIDTH, Drawing, Drawn, line, text
 
 OURS, PLAIN, VARIANT = "ours", "plain", "variant"  # kinds of contenders
 PLAIN_NAME = "glasstunnel，朴素路径"
+LAST = "trains"  # the step that ourselves are
+STEPS = {
+    "tso": "读超级报文",
+    "columns": "一列一列算",
+    "gso": "UDP_SEGMENT",
+    "gro": "UDP_GRO",
+    "join": "合并了再写",
+    "limit": "超级报文限长",
+}
+"""The steps between by their names in bench.steps, as the book calls them."""
 
 
 class RunError(Exception):
@@ -73,8 +83,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Contender:
-    """Who was measured: how the book calls it, its kind, version and command, and its figures."""
+    """Who was measured: its key (of a step its name in bench.steps), how the book calls it, its kind, version
+    and command, and its figures.
+    """
 
+    key: str
     name: str
     kind: str
     version: str
@@ -95,8 +108,9 @@ class Run:
 
     def _contender(self, one: Mapping[str, str]) -> Contender:
         figures = {key: Spread(**spread) for key, spread in self.pairs["medians"][one["name"]].items()}
-        name = PLAIN_NAME if one["kind"] == PLAIN else one["name"]
-        return Contender(name, one["kind"], one["version"], one["command"], figures)
+        key = {PLAIN: "plain", OURS: LAST}.get(one["kind"], one["name"])
+        name = PLAIN_NAME if one["kind"] == PLAIN else STEPS.get(key, one["name"])
+        return Contender(key, name, one["kind"], one["version"], one["command"], figures)
 
     def beside_each_other(self) -> list[Contender]:
         """Ourselves and the others, without the steps between."""
@@ -163,8 +177,8 @@ class Group:
         """The figure beside each bar; of a step also what it changed."""
         labels, before = [], 0.0
         for _, spread in self.rows:
-            change = f"，{round(100 * (spread.median / before - 1)):+d} %" if self.is_steps and before else ""
-            labels.append(self.figure.tell(spread.median) + change.replace("-", "−"))
+            change = f"，{percent(spread.median / before)}" if self.is_steps and before else ""
+            labels.append(self.figure.tell(spread.median) + change)
             before = spread.median
         return labels
 
@@ -272,6 +286,28 @@ def circumstances(run: Run) -> Table:
     return rows
 
 
+def step(run: Run, key: str) -> str:
+    """What a step made of the TCP of one stream, beside the step before it."""
+    steps = run.steps()
+    place = next((i for i, one in enumerate(steps) if one.key == key), 0)
+    if not place:
+        raise RunError(f"expected a step after the first of {', '.join(one.key for one in steps)}, got {key}")
+    before, after = steps[place - 1].figures, steps[place].figures
+    try:
+        return "；".join(
+            f"{what}从 {FIGURES[key].tell(before[key].median)} 到 {FIGURES[key].tell(after[key].median)} "
+            f"{FIGURES[key].unit}（{percent(after[key].median / before[key].median)}）"
+            for what, key in (("吞吐量", "tcp_rate"), ("花费", "tcp_cpu"))
+        )
+    except KeyError as error:
+        raise RunError(f"the step {key} has no figure {error}") from None
+
+
+def percent(ratio: float) -> str:
+    """How much more or less that is."""
+    return f"{round(100 * (ratio - 1)):+d} %".replace("-", "−")
+
+
 TABLES = {"goals": goals, "medians": medians, "steps": steps, "run": circumstances}
 
 
@@ -315,18 +351,38 @@ class PerformanceTable(FromRun):
     def run(self) -> list[nodes.Node]:
         """The table."""
         name, run = self.found(TABLES)
-        head, *rows = TABLES[name](run)
-        lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (head, *rows)]
-        lines.insert(1, "|" + "---|" * len(head))
-        box = nodes.Element("", *self.parse_text_to_nodes("\n".join(lines)))
-        for table in box.findall(nodes.table):
-            table["classes"].append(f"performance-{name}")
-        # On paper the first column is as wide as the others, or a third if there are few.
-        first = 100 // max(len(head), 3)
-        others = (100 - first) // (len(head) - 1)
-        widths = [first] + [others] * (len(head) - 1)
-        spec = "".join(rf"\X{{{width}}}{{100}}" for width in widths)
-        return [addnodes.tabular_col_spec("", spec=spec), *box.children]
+        return table(self, TABLES[name](run), f"performance-{name}")
+
+
+def table(directive: SphinxDirective, cells: Table, kind: str) -> list[nodes.Node]:
+    """A table as a directive returns it, of that class."""
+    head, *rows = cells
+    lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (head, *rows)]
+    lines.insert(1, "|" + "---|" * len(head))
+    box = nodes.Element("", *directive.parse_text_to_nodes("\n".join(lines)))
+    for one in box.findall(nodes.table):
+        one["classes"].append(kind)
+    # On paper the first column is as wide as the others, or a third if there are few.
+    first = 100 // max(len(head), 3) if len(head) > 2 else 50 if kind.endswith("functions") else 33
+    others = (100 - first) // (len(head) - 1)
+    widths = [first] + [others] * (len(head) - 1)
+    spec = "".join(rf"\X{{{width}}}{{100}}" for width in widths)
+    return [addnodes.tabular_col_spec("", spec=spec), *box.children]
+
+
+class PerformanceStep(SphinxRole):
+    """{performance-step}`NAME`: what one step made of the throughput and of the cost, from performance.json."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """A piece of a sentence."""
+        _, path = self.env.relfn2path("performance.json")
+        self.env.note_dependency(path)
+        try:
+            told = step(Run(Path(path)), self.text)
+        except RunError as error:
+            message = self.inliner.reporter.error(f"performance-step: {error}", line=self.lineno)
+            return [], [message]
+        return [nodes.Text(told)], []
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -334,4 +390,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("drawings")
     app.add_directive("performance-chart", PerformanceChart)
     app.add_directive("performance-table", PerformanceTable)
+    app.add_role("performance-step", PerformanceStep())
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
