@@ -45,9 +45,7 @@ class End:
                     command, input=text, capture_output=True, text=True, check=False, timeout=patience
                 )
             except subprocess.TimeoutExpired:
-                raise WorkError(
-                    f"{command[0]} was not done after {patience:.0f} s{self.last_words()}"
-                ) from None
+                raise WorkError(f"{command[0]} was not done after {patience:.0f} s") from None
         if done.returncode and not done.stdout:
             said = done.stderr.strip().splitlines()
             raise WorkError(f"{' '.join(command[:3])} failed: {said[-1] if said else done.returncode}")
@@ -78,7 +76,14 @@ class Pair:
         return sum(processor_seconds(end.daemon.pid) for end in (self.near, self.far))
 
     def do(self, work: Work, seconds: float) -> dict[str, float]:
-        """Carry out a work; its figures. Raises WorkError when it has none."""
+        """Carry out a work; its figures. Raises WorkError when it has none, also if a daemon has ended."""
+        try:
+            return self._do(work, seconds)
+        except WorkError as error:
+            ended = [end.last_words() for end in (self.near, self.far) if end.daemon.poll() is not None]
+            raise WorkError(f"{error}{''.join(ended)}") from None
+
+    def _do(self, work: Work, seconds: float) -> dict[str, float]:
         far = {4: "10.8.0.2", 6: "fd08::2"}[work.version]
         before = self.processor_seconds()
         if work.arguments is None:

@@ -143,9 +143,9 @@ def test_a_full_burst_ends_the_run(rig: Rig) -> None:
     tun, _, path = rig
     for i in range(ROWS + 3):
         tun.kernel.send(ip_packet("10.0.0.1", "10.0.0.2", bytes([i])))
-    path.packets.read(ROWS)
+    path.packets.read(2 * ROWS)
     assert path.burst.n == ROWS
-    path.packets.read(ROWS)
+    path.packets.read(2 * ROWS)
     assert [packet[-1] for packet in packets(path)] == [ROWS, ROWS + 1, ROWS + 2]
 
 
@@ -231,6 +231,17 @@ def test_transport_data_for_one_receiver_index_is_one_run(rig: Rig, host: str) -
         assert port.read(ROWS) == sender.path
     assert datagrams(path) == sent
     assert port.read(ROWS) is None
+
+
+def test_a_burst_full_of_datagrams_ends_the_run(rig: Rig) -> None:
+    _, udp, path = rig
+    port = path.datagrams[1]
+    with Sender(udp) as sender:
+        sender.send(*(data(1, bytes([i])) for i in range(ROWS + 3)))
+        found = []
+        while port.read(2 * ROWS) is not None:
+            found.append([datagram[-1] for datagram in datagrams(path)])
+    assert found == [list(range(ROWS)), [ROWS, ROWS + 1, ROWS + 2]]
 
 
 def test_handshake_messages_come_one_at_a_time_and_in_their_place(rig: Rig) -> None:
