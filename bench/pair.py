@@ -7,13 +7,14 @@ Section: the processor time is that of proc_pid_stat(5), of the daemons with the
 import os
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from bench.contenders import Contender, environment
 from bench.works import INTERVAL, Work, WorkError, average_ping
@@ -24,8 +25,32 @@ MTU = 1420  # bytes, of the interfaces in the tunnel
 CABLE_MTU = 1500
 _PATIENCE = 20.0  # seconds until a daemon must serve, an answer must come, a work must be done after its time
 _PORT = 51820
+_BEAT = 0.05  # seconds
 _TICK = os.sysconf("SC_CLK_TCK")
 _numbers = count()
+
+
+class Pulse:
+    """A thread that wakes often within the block and notes the longest time for which it could not."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        before = time.monotonic()
+        while not self._end.wait(_BEAT):
+            after = time.monotonic()
+            self.longest, before = max(self.longest, after - before), after
 
 
 @dataclass(frozen=True)
@@ -65,6 +90,8 @@ class Pair:
 
     def __init__(self, near: End, far: End) -> None:
         self.near, self.far = near, far
+        self.pause = 0.0
+        """For how many seconds we could not run at all during the last work."""
 
     @property
     def is_alive(self) -> bool:
@@ -77,11 +104,14 @@ class Pair:
 
     def do(self, work: Work, seconds: float) -> dict[str, float]:
         """Carry out a work; its figures. Raises WorkError when it has none, also if a daemon has ended."""
-        try:
-            return self._do(work, seconds)
-        except WorkError as error:
-            ended = [end.last_words() for end in (self.near, self.far) if end.daemon.poll() is not None]
-            raise WorkError(f"{error}{''.join(ended)}") from None
+        with Pulse() as pulse:
+            try:
+                figures = self._do(work, seconds)
+            except WorkError as error:
+                ended = [end.last_words() for end in (self.near, self.far) if end.daemon.poll() is not None]
+                raise WorkError(f"{error}{''.join(ended)}") from None
+        self.pause = pulse.longest
+        return figures
 
     def _do(self, work: Work, seconds: float) -> dict[str, float]:
         far = {4: "10.8.0.2", 6: "fd08::2"}[work.version]

@@ -38,6 +38,7 @@ T = TypeVar("T")
 _CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")  # what new namespaces have too
 NEEDS = {"iperf3": "iperf3", "wg": "wireguard-tools", "ip": "iproute2", "ping": "iputils-ping"}
 _OVERHEAD = 0.5  # seconds that a work takes beyond its time; for the forecast only
+_PAUSE = 1.0  # seconds without any of our threads, which a machine that is at work does not need
 _REST = 1.0  # seconds before pings, in which the queues of the work before run empty
 
 
@@ -112,12 +113,15 @@ class Run:
     def _do(self, number: int, contender: Contender, tunnel: Pair, work: Work) -> None:
         if work.arguments is None:
             time.sleep(_REST)
+        what = f"{contender.name}, round {number + 1}, {work.title}"
         try:
             figures = tunnel.do(work, self.settings.seconds)
         except WorkError as error:
-            self._fault(f"{contender.name}, round {number + 1}, {work.title}: {error}")
+            self._fault(f"{what}: {error}")
             return
         self.samples += [Sample(number, contender.name, key, value) for key, value in figures.items()]
+        if tunnel.pause > _PAUSE:
+            self._fault(f"{what}: the machine stood still for {tunnel.pause:.1f} s meanwhile")
 
     def _fault(self, sentence: str) -> None:
         self.faults.append(sentence)

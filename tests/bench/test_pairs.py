@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from bench import UnavailableError, pairs
 from bench import __main__ as command
 from bench.contenders import Contender, Kind, contenders, peers, variants
 from bench.goals import Cell, Goal, Sample, Spread, cells, goals_beside, medians, ratios
-from bench.pair import pair
+from bench.pair import Pulse, pair
 from bench.pairs import Run, Settings, turns
 from bench.works import QUANTITIES, WORKS, Work, WorkError, average_ping, received
 from glasstunnel.host import control
@@ -274,7 +275,7 @@ class Given:
     """In place of a pair: given figures, or a fault."""
 
     def __init__(self, contender: Contender) -> None:
-        self.contender, self.is_alive = contender, True
+        self.contender, self.is_alive, self.pause = contender, True, 0.0
 
     def do(self, work: Work, seconds: float) -> dict[str, float]:
         if self.contender is BOOKWORM and work.key == "four":
@@ -397,6 +398,31 @@ def test_the_tables_have_every_contender_with_goal_and_verdict(
     ]
     assert ping.endswith("2.00 (2.00–2.00) ≤ 1 ✗ by 100.0 %")
     assert lines[-1] == results["faults"][-1]
+
+
+def test_a_machine_that_stood_still_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def given(contender: Contender) -> Iterator[Given]:
+        pair = Given(contender)
+        pair.pause = 7.0
+        yield pair
+
+    monkeypatch.setattr(pairs, "pair", given)
+    monkeypatch.setattr(pairs, "_REST", 0.0)
+    run = Run([OURS], Settings(1, 1, (WORK["ping"],)))
+    run.rounds()
+    assert run.samples == [Sample(0, "glasstunnel", "ping_ms", 2.0)]
+    said = "the machine stood still for 7.0 s meanwhile"
+    assert run.faults == [f"glasstunnel, round 1, ping, idle: {said}"]
+
+
+def test_a_pulse_notes_for_how_long_it_could_not_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulse, moments = Pulse(), iter([0.0, 0.1, 7.1, 7.2])
+    beats = iter([False, False, False, True])
+    monkeypatch.setattr("bench.pair.time", SimpleNamespace(monotonic=lambda: next(moments)))
+    monkeypatch.setattr(pulse._end, "wait", lambda _: next(beats))
+    pulse._beat()
+    assert pulse.longest == 7.0
 
 
 def test_a_run_without_any_peer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
