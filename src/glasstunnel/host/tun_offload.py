@@ -23,7 +23,7 @@ from glasstunnel.ip.segmentation import SuperPacket
 from glasstunnel.ip.virtio import VnetHeader
 from glasstunnel.wireguard.burst import HEADROOM
 from glasstunnel.wireguard.messages import KEEPALIVE_SIZE, padded_size
-from glasstunnel.wireguard.train import FEW, ROWS, Train
+from glasstunnel.wireguard.train import FEW, LONE, ROWS, Train
 
 _ROOM = virtio.SIZE + 0xFFFF  # bytes: a header and the longest packet
 _BEFORE = HEADROOM - virtio.SIZE  # where the header of a packet that lies in a row begins
@@ -151,7 +151,7 @@ class OffloadTun:
     def _gather(self, size: int, limit: int) -> None:
         """Take an ordinary packet, and those that follow to the same destination and are no longer."""
         train = self._train
-        pitch = KEEPALIVE_SIZE + padded_size(size, self.mtu)
+        pitch = KEEPALIVE_SIZE + padded_size(size, self.mtu) if limit > 1 else LONE
         train.arrange(pitch)
         train.plain[0][:size] = self._packet
         self._todo[: virtio.SIZE] = self._first[: virtio.SIZE]
