@@ -69,8 +69,8 @@ lint: venv  ## ruff and mypy
 demo: venv  ## two peers in two network namespaces, told as a story
 	@$(BIN)/glasstunnel demo
 
-bench: html singlehtml  ## the benchmarks, with tables (BENCH_PEERS=path,path names further wireguard-go programs)
-	@$(BIN)/python -m bench
+bench: html singlehtml  ## the benchmarks, as tables and in _build/bench.json (BENCH_PEERS=path,path: further wireguard-go programs)
+	@$(BIN)/python -m bench --json _build/bench.json
 
 MINUTES ?= 10
 

@@ -34,7 +34,7 @@ Views = list[memoryview]
 class Layout:
     """The rows of one pitch, and views of them."""
 
-    __slots__ = ("_views", "pitch", "plain", "rows", "wire")
+    __slots__ = ("_size", "_views", "pitch", "plain", "rows", "wire")
 
     def __init__(self, buf: Bytes, pitch: int) -> None:
         count = min(ROWS, ROOM // pitch)
@@ -42,19 +42,18 @@ class Layout:
         self.rows: Bytes = buf[: count * pitch].reshape(count, pitch)
         self.wire: Views = [buf.data[i * pitch : (i + 1) * pitch] for i in range(count)]
         self.plain: Views = [row[HEADROOM:] for row in self.wire]
-        self._views: dict[int, tuple[Views, Views]] = {}
+        self._size = -1
+        self._views: tuple[Views, Views] = [], []
 
     def views(self, size: int) -> tuple[Views, Views]:
-        """Padded packets of ``size`` bytes, and where their ciphertext and tag lie."""
-        found = self._views.get(size)
-        if found is None:
-            if len(self._views) >= _LAYOUTS:
-                self._views.clear()
-            found = self._views[size] = (
-                [row[:size] for row in self.plain],
-                [row[: size + TAG_SIZE] for row in self.plain],
-            )
-        return found
+        """Padded packets of ``size`` bytes, and where their ciphertext and tag lie.
+
+        Those of the last size are kept, since with the pitch comes nearly always the one that fills it.
+        """
+        if size != self._size:
+            self._size = size
+            self._views = [row[:size] for row in self.plain], [row[: size + TAG_SIZE] for row in self.plain]
+        return self._views
 
 
 class Train(Burst):
