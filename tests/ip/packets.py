@@ -172,6 +172,13 @@ def verified(packet: bytes) -> bool:
     return datagram.checksum != 0 and datagram.checksum_ok(outer.source, outer.destination)
 
 
+def without_meaning(packet: bytes) -> bytes:
+    """A packet without its identification, if it says nothing (RFC 6864 §4.1)."""
+    if packet[0] >> 4 == 4 and packet[6] & 0x40:
+        return packet[:4] + bytes(2) + packet[6:10] + bytes(2) + packet[12:]
+    return packet
+
+
 def matrix(packets: Sequence[bytes]) -> tuple[Bytes, int, dict[int, int]]:
     """Packets in rows, as a train holds them, with noise behind each; the greatest size, and row to size of
     those that are shorter.

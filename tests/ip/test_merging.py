@@ -21,6 +21,7 @@ from tests.ip.packets import (
     matrix,
     payload_of,
     verified,
+    without_meaning,
 )
 
 SHAPES = [Flow(version=version, protocol=protocol) for version in (4, 6) for protocol in (TCP, UDP)]
@@ -61,13 +62,6 @@ def arriving(packets: Sequence[bytes]) -> list[bytes]:
         assert alone or all(map(verified, cut))
         found += cut
     return found
-
-
-def without_meaning(packet: bytes) -> bytes:
-    """A packet without its identification, if it says nothing (RFC 6864 §4.1)."""
-    if packet[0] >> 4 == 4 and packet[6] & 0x40:
-        return packet[:4] + bytes(2) + packet[6:10] + bytes(2) + packet[12:]
-    return packet
 
 
 # What is joined

@@ -128,7 +128,7 @@ def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[
             while begin < end:
                 yield begin, min(begin + most, end)
                 begin = min(begin + most, end)
-            if end in shorter or end == n or not form.fits(shape(rows[end, :_HEADERS].tobytes(), whole)):
+            if end in shorter or (end < n and not form.fits(shape(rows[end, :_HEADERS].tobytes(), whole))):
                 break
 
 
