@@ -300,6 +300,16 @@ def test_fragments_and_packets_with_ip_options_go_alone() -> None:
         assert runs([replace(header, identification=n).build(data) for n in range(4)]) == expected
 
 
+def test_packets_with_the_reserved_bit_of_ipv4_go_alone() -> None:
+    """As in inet_gro_receive, which takes no bit of the fragment's word but DF."""
+    packet = bytearray(Flow(protocol=UDP).packet(b"same"))
+    packet[6] |= 0x80
+    packet[10:12] = bytes(2)
+    packet[10:12] = checksum(packet[:20]).to_bytes(2)
+    assert verified(bytes(packet))
+    assert runs([bytes(packet)] * 4) == [1] * 4
+
+
 def test_packets_of_ipv6_with_extension_headers_go_alone() -> None:
     assert runs([Flow(version=6, protocol=UDP, extensions=(60,)).packet(b"same")] * 4) == [1] * 4
 
