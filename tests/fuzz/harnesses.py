@@ -13,7 +13,7 @@ from typing import cast
 
 from glasstunnel.host import control
 from glasstunnel.host.loop import Loop
-from glasstunnel.ip import PacketError, echo, icmp, ipv4, ipv6, packet, tcp, udp, unreachable
+from glasstunnel.ip import PacketError, echo, icmp, ipv4, ipv6, packet, tcp, udp, unreachable, virtio
 from glasstunnel.ip.address import parse_address, parse_interface_address, parse_prefix
 from glasstunnel.ip.options import parse_options
 from glasstunnel.noise import CURVE25519, HandshakeState, NoiseError, Protocol
@@ -29,8 +29,10 @@ from glasstunnel.wireguard.messages import MessageError, MessageType
 from glasstunnel.wireguard.setrequest import UapiError
 from tests.fuzz.digest import device_state, digest
 from tests.ip import captured
+from tests.ip.packets import TIMESTAMPS, UDP, Flow, without_meaning
 from tests.wireguard.pair import Pair
 from tests.wireguard.pair import packet as inner
+from tests.wireguard.tunnelled import Tunnel
 
 STRANGER = Path(("203.0.113.66", 6))
 _TRANSPORT_DATA = b"\4\0\0\0"
@@ -466,6 +468,53 @@ def ip_corpus() -> list[bytes]:
     return [value for name, value in vars(captured).items() if name.isupper()]
 
 
+# Super-packets
+
+
+@cache
+def _tunnel() -> Tunnel:
+    """One for the whole run: what lay in its trains before must not matter."""
+    return Tunnel()
+
+
+def carry(data: bytes) -> None:
+    """A virtio header of 10 bytes and a packet, refused or carried through a tunnel to the same bytes.
+
+    As from the kernel the packet is as long as its IP header says.
+    """
+    one = data[virtio.SIZE : virtio.SIZE + 0xFFFF]
+    if not one or packet.total_length(one, 0, len(one)) != len(one):
+        return
+    if packet.destination(one) == parse_address(_tunnel().pair.right.address[0]):
+        return  # to the peer's own endpoint: that is another matter
+    try:
+        cut, found = _tunnel().carry(one, virtio.VnetHeader.parse(data), 1420)
+    except PacketError as error:
+        one_sentence(error)
+        return
+    came = [without_meaning(one) for joined in found for one in joined]
+    assert came == [without_meaning(one) for one in cut]
+
+
+def carry_corpus() -> list[bytes]:
+    """Super-packets of TCP and UDP, with and without options."""
+    found = []
+    for flow in (
+        Flow(options=TIMESTAMPS),
+        Flow(flags=tcp.Flag.ACK | tcp.Flag.CWR | tcp.Flag.PSH, dont_fragment=False, ecn=2),
+        Flow(ip_options=b"\1\1\1\1"),
+        Flow(version=6),
+        Flow(version=6, extensions=(0,)),
+        Flow(protocol=UDP),
+        Flow(version=6, protocol=UDP),
+    ):
+        whole, todo = flow.super_packet(bytes(range(50)), 11)
+        header = bytearray(virtio.SIZE)
+        todo.write(memoryview(header))
+        found.append(bytes(header) + whole)
+    return found
+
+
 _KEY = keys.encode(bytes(range(32)))
 _CONFIG = f"""[Interface]
 PrivateKey = {_KEY}
@@ -501,4 +550,5 @@ HARNESSES = (
     Harness("set", set_device, set_corpus),
     Harness("control", frame_requests, lambda: [bytes([n]) + s for s in _STREAMS for n in (0, 5, 255)]),
     Harness("ip", parse_ip, ip_corpus),
+    Harness("carry", carry, carry_corpus),
 )

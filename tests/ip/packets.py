@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from glasstunnel.ip import ipv4, ipv6, tcp, udp
-from glasstunnel.ip.checksum import ones_complement_sum, pseudo_header
+from glasstunnel.ip.checksum import ones_complement_sum, pseudo_header, updated
 from glasstunnel.ip.tcp import Flag
 from glasstunnel.ip.virtio import VnetHeader
 
@@ -145,6 +145,8 @@ def expand(packet: bytes, todo: VnetHeader) -> list[bytes]:
                 flags &= ~Flag.CWR
             header = replace(header, sequence=(header.sequence + begin) % 2**32, flags=flags)
         data = header.build(payload[begin : begin + step], outer.source, outer.destination)
+        if isinstance(inner, tcp.Segment):
+            data = _with_reserved(data, inner.reserved)
         if isinstance(outer, ipv4.Packet):
             ip = outer.header()
             if not ip.dont_fragment:
@@ -153,6 +155,13 @@ def expand(packet: bytes, todo: VnetHeader) -> list[bytes]:
         else:
             found.append(outer.header().build(bytes(packet[40:upper]) + data))
     return found
+
+
+def _with_reserved(segment: bytes, bits: int) -> bytes:
+    """A segment with these reserved bits, which the builder leaves zero."""
+    before, after = segment[12:14], bytes((segment[12] | bits, segment[13]))
+    sum_ = updated(int.from_bytes(segment[16:18]), before, after)
+    return segment[:12] + after + segment[14:16] + sum_.to_bytes(2) + segment[18:] if bits else segment
 
 
 def expand_written(written: bytes) -> list[bytes]:
@@ -170,6 +179,13 @@ def verified(packet: bytes) -> bool:
         return tcp.Segment(outer.payload).checksum_ok(outer.source, outer.destination)
     datagram = udp.Datagram(outer.payload)
     return datagram.checksum != 0 and datagram.checksum_ok(outer.source, outer.destination)
+
+
+def without_meaning(packet: bytes) -> bytes:
+    """A packet without its identification, if it says nothing (RFC 6864 §4.1)."""
+    if packet[0] >> 4 == 4 and packet[6] & 0x40:
+        return packet[:4] + bytes(2) + packet[6:10] + bytes(2) + packet[12:]
+    return packet
 
 
 def matrix(packets: Sequence[bytes]) -> tuple[Bytes, int, dict[int, int]]:

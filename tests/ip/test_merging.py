@@ -21,6 +21,7 @@ from tests.ip.packets import (
     matrix,
     payload_of,
     verified,
+    without_meaning,
 )
 
 SHAPES = [Flow(version=version, protocol=protocol) for version in (4, 6) for protocol in (TCP, UDP)]
@@ -61,13 +62,6 @@ def arriving(packets: Sequence[bytes]) -> list[bytes]:
         assert alone or all(map(verified, cut))
         found += cut
     return found
-
-
-def without_meaning(packet: bytes) -> bytes:
-    """A packet without its identification, if it says nothing (RFC 6864 §4.1)."""
-    if packet[0] >> 4 == 4 and packet[6] & 0x40:
-        return packet[:4] + bytes(2) + packet[6:10] + bytes(2) + packet[12:]
-    return packet
 
 
 # What is joined
@@ -304,6 +298,16 @@ def test_fragments_and_packets_with_ip_options_go_alone() -> None:
         (replace(plain, options=b"\1\1\1\1"), [1] * 4),
     ):
         assert runs([replace(header, identification=n).build(data) for n in range(4)]) == expected
+
+
+def test_packets_with_the_reserved_bit_of_ipv4_go_alone() -> None:
+    """As in inet_gro_receive, which takes no bit of the fragment's word but DF."""
+    packet = bytearray(Flow(protocol=UDP).packet(b"same"))
+    packet[6] |= 0x80
+    packet[10:12] = bytes(2)
+    packet[10:12] = checksum(packet[:20]).to_bytes(2)
+    assert verified(bytes(packet))
+    assert runs([bytes(packet)] * 4) == [1] * 4
 
 
 def test_packets_of_ipv6_with_extension_headers_go_alone() -> None:

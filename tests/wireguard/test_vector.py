@@ -57,7 +57,7 @@ def test_a_sealed_train_is_the_sealed_burst_to_the_byte(
     one.sending_counter = other.sending_counter = counter
     burst, train = burst_of_packets(items), train_of_packets(items, mtu)
     assert vector.seal(other, train, mtu) == seal_rows(one, burst, mtu)
-    assert [bytes(one) for one in train.datagrams()] == [bytes(one) for one in burst.datagrams()]
+    assert [bytes(sealed) for sealed in train.datagrams()] == [bytes(sealed) for sealed in burst.datagrams()]
     assert other.sending_counter == one.sending_counter == counter + len(items)
 
 
@@ -90,11 +90,10 @@ def test_a_reused_train_pads_with_zeros() -> None:
 
 def outcome(theirs: Keypair, items: Sequence[bytes], *, vectored: bool) -> tuple[object, ...]:
     """Verdicts of rows that are no good, packets of those that are good, and the window."""
+    burst = train_of_datagrams(items) if vectored else burst_of_datagrams(items)
     if vectored:
-        burst = train_of_datagrams(items)
         failed = vector.open_(theirs, burst, LIMIT)
     else:
-        burst = burst_of_datagrams(items)
         verdicts = open_rows(theirs, burst, LIMIT)
         failed = {row: verdict for row, verdict in verdicts if verdict is not None}
     good = [row for row in range(len(items)) if row not in failed]
@@ -136,9 +135,9 @@ def test_an_opened_train_is_the_opened_burst(
     swapped: list[tuple[int, int]],
 ) -> None:
     counters = [counter for first, n in runs for counter in range(first, min(first + n, 2**64))][:256]
-    for one, other in swapped:
-        one, other = one % len(counters), other % len(counters)
-        counters[one], counters[other] = counters[other], counters[one]
+    for a, b in swapped:
+        a, b = a % len(counters), b % len(counters)
+        counters[a], counters[b] = counters[b], counters[a]
     items = [
         datagram(counter, payload_of(shorter.get(row, whole) % (whole + 1), row))
         for row, counter in enumerate(counters)

@@ -56,7 +56,7 @@ class Shape(NamedTuple):
 
 def shape(packet: bytes, size: int) -> Shape | None:
     """That of a packet which begins so and has ``size`` bytes; None if no other can follow it."""
-    if packet[0] == 0x45 and not packet[6] & 0x3F and not packet[7]:  # no options, no fragment
+    if packet[0] == 0x45 and not packet[6] & ~_DONT_FRAGMENT and not packet[7]:  # no options, no fragment
         upper, protocol, counts = IPV4_HEADER, packet[9], not packet[6] & _DONT_FRAGMENT
     elif packet[0] >> 4 == 6:
         upper, protocol, counts = IPV6_HEADER, packet[6], False
@@ -128,7 +128,7 @@ def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[
             while begin < end:
                 yield begin, min(begin + most, end)
                 begin = min(begin + most, end)
-            if end in shorter or end == n or not form.fits(shape(rows[end, :_HEADERS].tobytes(), whole)):
+            if end in shorter or (end < n and not form.fits(shape(rows[end, :_HEADERS].tobytes(), whole))):
                 break
 
 

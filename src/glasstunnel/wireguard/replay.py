@@ -43,8 +43,8 @@ class ReplayWindow:
         return True
 
     def accept_run(self, first: int, n: int) -> bool:
-        """As :meth:`accept` of ``n`` counters, at most 8128, in order from ``first`` on, if all are greater than
-        any before; otherwise False, and nothing is changed: each may still be asked about by itself.
+        """As :meth:`accept` of ``n`` counters, at most 8128, in order from ``first`` on, if all are greater
+        than any before; otherwise False, and nothing is changed: each may still be asked about by itself.
         """
         if first <= self.greatest:
             return False
