@@ -1,7 +1,7 @@
 """What a kernel does with super-packets, packet by packet and from the values of each header.
 
-Rule: made of the builders of :mod:`glasstunnel.ip` alone, so that it may be held against the code that works a
-column at a time. Section: Linux segmentation-offloads.rst; virtio 1.2 §5.1.6.
+Rule: made of the builders of :mod:`glasstunnel.ip` alone, so that it may be held against the code that works
+a column at a time. Section: Linux segmentation-offloads.rst; virtio 1.2 §5.1.6.
 """
 
 from dataclasses import replace
@@ -52,11 +52,12 @@ def segments(packet: bytes, step: int) -> list[bytes]:
     """The packets that a super-packet stands for, each built from its values."""
     upper = upper_layer(packet)
     ip = ipv4.Packet(packet).header() if upper == 20 else ipv6.Packet(packet).header()
-    data, found = packet[upper:], []
+    data, found = packet[upper:], list[bytes]()
     if (packet[9] if upper == 20 else packet[6]) == udp.PROTOCOL:
         ports = udp.Header(source_port=int.from_bytes(data[:2]), destination_port=int.from_bytes(data[2:4]))
-        for at in range(0, len(data) - 8, step):
-            found.append(ports.build(data[8 + at :][:step], ip.source, ip.destination))
+        found = [
+            ports.build(data[at : at + step], ip.source, ip.destination) for at in range(8, len(data), step)
+        ]
     else:
         segment = tcp.Segment(data)
         header, payload = segment.header(), bytes(segment.payload)
