@@ -13,29 +13,45 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 
 from glasstunnel.host.tun import Tun
+from tests.host.superpackets import NOTHING, written
 
 NOBODY = 65534
 PR_SET_DUMPABLE = 4
 
 
 class FakeTun(Tun):
-    """Like a TUN: one read or write is one packet; ``kernel`` is the end where the kernel would be."""
+    """Like a TUN: one read or write is one packet; ``kernel`` is the end where the kernel would be.
 
-    def __init__(self) -> None:
-        self.name = "fake"
+    Args:
+        offload: every packet has a virtio header before it, and super-packets pass.
+    """
+
+    def __init__(self, *, offload: bool = False) -> None:
+        self.name, self.offload = "fake", offload
         ours, self.kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self.kernel.setblocking(False)
         self.fd = ours.detach()
 
-    def written(self) -> list[bytes]:
-        """The packets that have been written to the TUN since the last call."""
+    def give(self, *packets: bytes) -> None:
+        """Let the kernel send these packets."""
+        for packet in packets:
+            self.kernel.send(NOTHING + packet if self.offload else packet)
+
+    def raw(self) -> list[bytes]:
+        """What has been written to the TUN since the last call."""
         found = []
         while True:
             try:
-                found.append(self.kernel.recv(65535))
+                found.append(self.kernel.recv(65545))
             except BlockingIOError:
                 return found
+
+    def written(self) -> list[bytes]:
+        """The packets that have been written to the TUN since the last call."""
+        if not self.offload:
+            return self.raw()
+        return [packet for data in self.raw() for packet in written(data)]
 
     def close(self) -> None:
         super().close()

@@ -133,7 +133,7 @@ def test_what_arrives_at_the_new_port_is_heard(loop: Loop) -> None:
         assert isinstance(left.tun, FakeTun)
         assert isinstance(right.tun, FakeTun)
         packet = ip_packet("10.0.0.1", "10.0.0.2")
-        left.tun.kernel.send(packet)
+        left.tun.give(packet)
         kernel = right.tun.kernel
         loop.watch(kernel.fileno(), loop.stop)
         loop.run()

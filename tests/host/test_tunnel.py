@@ -74,8 +74,8 @@ class End:
 class Pair:
     """Two ends that know each other; only ``left`` knows where the other is."""
 
-    def __init__(self, loop: Loop, host: str = "127.0.0.1") -> None:
-        self.loop = loop
+    def __init__(self, loop: Loop, host: str = "127.0.0.1", *, offload: bool = False) -> None:
+        self.loop, self.offload = loop, offload
         devices = Device(os.urandom(32)), Device(os.urandom(32))
         udps = Udp(), Udp()
         for mine, other, address, endpoint in (
@@ -90,7 +90,7 @@ class Pair:
         )
 
     def _end(self, device: Device, udp: Udp, address: str) -> End:
-        tun, diary = FakeTun(), Diary()
+        tun, diary = FakeTun(offload=self.offload), Diary()
         return End(Tunnel(device, tun, udp, self.loop, observer=diary), tun, diary, address)
 
     def close(self) -> None:
@@ -109,8 +109,7 @@ class Pair:
 
     def carry(self, source: End, target: End, *packets: bytes) -> list[bytes]:
         """Give packets to one TUN and wait for as many at the other."""
-        for packet in packets:
-            source.tun.kernel.send(packet)
+        source.tun.give(*packets)
         arrived: list[bytes] = []
 
         def all_there() -> bool:
@@ -121,9 +120,11 @@ class Pair:
         return arrived
 
 
-@pytest.fixture(params=["127.0.0.1", "::1"])
+@pytest.fixture(params=["plain4", "plain6", "fast4", "fast6"])
 def pair(loop: Loop, request: pytest.FixtureRequest) -> Iterator[Pair]:
-    with closing(Pair(loop, request.param)) as pair:
+    """On both data paths, in both families outside."""
+    host = "::1" if request.param.endswith("6") else "127.0.0.1"
+    with closing(Pair(loop, host, offload=request.param.startswith("fast"))) as pair:
         yield pair
 
 
@@ -220,7 +221,7 @@ def test_an_initiation_without_an_answer_is_repeated_when_its_time_has_come(loop
         tun = FakeTun()
         with closing(Tunnel(device, tun, Udp(), loop, observer=Third())):
             start = now()
-            tun.kernel.send(ip_packet("10.0.0.1", "10.0.0.2"))
+            tun.give(ip_packet("10.0.0.1", "10.0.0.2"))
             loop.run()
     assert sent[1] - start >= 0.02
     assert sent[2] - start >= 0.04
@@ -243,7 +244,7 @@ def test_a_peer_that_does_not_answer_is_logged_by_the_beginning_of_its_key(
     )
     tun = FakeTun()
     with caplog.at_level(logging.INFO), closing(Tunnel(device, tun, Udp(), loop, observer=Ending())):
-        tun.kernel.send(ip_packet("10.0.0.1", "10.0.0.2"))
+        tun.give(ip_packet("10.0.0.1", "10.0.0.2"))
         loop.run()
     key = b64encode(other.public_key).decode()
     assert [record.message for record in caplog.records] == [f"fake: {key[:8]}… does not answer"]
@@ -323,6 +324,6 @@ def test_a_tunnel_whose_interface_is_down_goes_on(namespace: Namespace, loop: Lo
         pair.right.tunnel = down
         (peer,) = pair.left.tunnel.device.peers.values()
         peer.endpoint = Path(("127.0.0.1", down.udp.port))
-        pair.left.tun.kernel.send(packet(pair.left, pair.right, b"lost"))
+        pair.left.tun.give(packet(pair.left, pair.right, b"lost"))
         pair.serve_until(lambda: down.errors.total() == 1)
         assert set(down.errors) <= {"EIO", "EINVAL"}

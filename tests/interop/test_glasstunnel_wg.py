@@ -217,7 +217,7 @@ def test_wg_tun_fd_with_virtio_headers_is_served_by_the_fast_path_and_refused_by
         assert process.returncode == 1
         assert err == (
             f"glasstunnel-wg: the file descriptor {fd} of {ours.interface} has a virtio header before each "
-            "packet: expected a TUN without (no IFF_VNET_HDR), since only the fast data path can serve it\n",
+            "packet: expected a TUN without (no IFF_VNET_HDR), since only the fast data path can serve it\n"
         )
         with bare.staying(*words, fds=(fd,), WG_TUN_FD=str(fd)):
             until(lambda: control.is_served(ours.interface), "it serves")
@@ -238,7 +238,7 @@ def test_wg_tun_fd_of_a_tap_is_refused(ours: Host) -> None:
     assert process.returncode == 1
     assert err == (
         f"glasstunnel-wg: the file descriptor {fd} of {ours.interface} has the flags 0x1002: "
-        "expected a TUN without packet information (IFF_TUN | IFF_NO_PI)\n",
+        "expected a TUN without packet information (IFF_TUN | IFF_NO_PI)\n"
     )
 
 

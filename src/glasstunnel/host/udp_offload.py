@@ -101,9 +101,12 @@ class OffloadUdp:
         train.fill(n, pitch, shorter)
 
     def _alike(self, begin: int, received: Received, head: bytes) -> int:
-        """How many of these datagrams, which lie from row ``begin`` on, are for the same receiver index."""
+        """How many of these datagrams, which lie from row ``begin`` on, are for the same receiver index.
+
+        A last one that is too short for any message is not.
+        """
         train = self._train
-        n = min(-(-received.length // train.pitch), train.capacity - begin)
+        n = min((received.length + train.pitch - _HEAD) // train.pitch, train.capacity - begin)
         heads = train.rows[begin : begin + n, :_HEAD].tobytes()
         if heads == head * n:
             return n
