@@ -30,7 +30,8 @@ from performance import AFTER, OURS, PLAIN, PLAIN_NAME, RunError, Table, table, 
 
 PARTS = {
     "kernel": "内核",
-    "encryption": "加密",
+    "cipher": "密码运算",
+    "library": "密码库",
     "interpreter": "解释器",
     "numpy": "numpy",
     "libc": "C 库",
@@ -139,10 +140,14 @@ def functions(profile: Profile) -> Table:
     ours = [side for side in profile.sides if side.kind == OURS]
     if not ours:
         raise RunError("the run has no profile of ourselves")
-    rows = [[f"{side.end}的一端，微秒" for side in ours]]
-    for several in zip(*(side.top for side in ours), strict=False):
-        rows.append([f"{us:.2f}　{PARTS[part]}，`{function}`" for part, function, us in several])
-    return rows
+    columns = [
+        [
+            f"{side.end}的一端，微秒",
+            *(f"{us:.2f}，{PARTS[part]}，`{function}`" for part, function, us in side.top),
+        ]
+        for side in ours
+    ]
+    return [list(row) for row in zip(*columns, strict=False)]
 
 
 def circumstances(profile: Profile) -> Table:
