@@ -14,7 +14,7 @@ order; all bars have one scale and begin at zero.  Every figure of it stands in 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -85,8 +85,8 @@ def chart(profile: Profile) -> Drawing:
     total = max(side.total for side in profile.sides)
     left = max(map(width, SIDES.values())) + AFTER
     scale = (WIDTH - left - width(f"{total:.2f}") - AFTER) / total
-    parts = [*legend(part for part in PARTS if any(side.parts[part] for side in profile.sides))]
-    y, before = TITLE + GAP, ""
+    parts, y = legend(part for part in PARTS if any(side.parts[part] for side in profile.sides))
+    y, before = y + GAP, ""
     for side in profile.sides:
         if side.name != before:
             y += GAP if before else 0
@@ -107,13 +107,20 @@ def chart(profile: Profile) -> Drawing:
     return Drawing(y + 2, parts, "".join(told(side) for side in profile.sides))
 
 
-def legend(parts: Iterator[str]) -> Iterator[str]:
-    """A swatch and a name for each part, in one line."""
-    x = 0.0
+def legend(parts: Iterable[str]) -> tuple[list[str], float]:
+    """A swatch and a name for each part, in as many lines as that takes; and the height of those."""
+    drawn: list[str] = []
+    x, y = 0.0, 0.0
     for part in parts:
-        yield f'<rect class="part {part}" x="{x:g}" y="5" width="{SWATCH:g}" height="{SWATCH:g}"/>'
-        yield text(x + SWATCH + 4, 15, PARTS[part], "label", "start")
-        x += SWATCH + 4 + width(PARTS[part]) + 10
+        wide = SWATCH + 4 + width(PARTS[part])
+        if x + wide > WIDTH:
+            x, y = 0.0, y + ROW
+        drawn.append(
+            f'<rect class="part {part}" x="{x:g}" y="{y + 5:g}" width="{SWATCH:g}" height="{SWATCH:g}"/>'
+        )
+        drawn.append(text(x + SWATCH + 4, y + 15, PARTS[part], "label", "start"))
+        x += wide + 10
+    return drawn, y + TITLE
 
 
 def told(side: Side) -> str:
