@@ -30,6 +30,7 @@ extensions = [
     "wireguard_drawings",
     "timer_states",
     "performance",
+    "performance_profile",
     "look",  # brings sphinxext.opengraph
     "notfound.extension",
     "sphinx_copybutton",

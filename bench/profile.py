@@ -1,4 +1,4 @@
-"""Where the processor time of a pair goes: samples of perf(1) while one stream of TCP runs through the tunnel.
+"""Where the processor time of a pair goes: samples of perf(1) while TCP runs through the tunnel.
 
 Rule: every sample of the two daemons is counted once, by the file that its instruction lies in; the shares
 are scaled to the processor time that the kernel has booked for the daemon, for each full packet that arrived.
@@ -29,12 +29,15 @@ PAYLOAD: Final = MTU - 52  # bytes: IPv4, and TCP with timestamps
 FREQUENCY: Final = 1999  # samples a second; no multiple of a timer's
 PARTS: Final = {
     "kernel": r"\[.*",  # [kernel.kallsyms], [tun], [vdso]
-    "encryption": r"_rust\.abi3\.so|libcrypto\b.*",
+    "library": r"_rust\.abi3\.so|libcrypto\b.*",
     "interpreter": r"(lib)?python3.*|.*/lib-dynload/.*",
     "numpy": r".*\bnumpy\b.*",
     "libc": r"(libc|libm|libpthread|ld-linux-x86-64|ld-linux-aarch64)\b.*",
 }
 """What a sample belongs to, by the name of its file, or by its path; "program" is any other."""
+CIPHER: Final = "cipher"
+"""Of the library's samples those in the two algorithms themselves, as far as symbols tell."""
+_CIPHER: Final = re.compile(r"ChaCha20_.*|poly1305_(blocks|emit|init).*")  # OpenSSL's assembly
 _PROGRAM: Final = "program"
 _TOP: Final = 12  # functions that are named, of each side
 _TCP: Final = next(work for work in WORKS if work.key == "tcp")
@@ -44,11 +47,11 @@ Where = tuple[str, str]
 """A part and a function."""
 
 
-def part_of(file: str) -> str:
-    """What an instruction in this file belongs to."""
+def part_of(file: str, symbol: str) -> str:
+    """What an instruction of this function in this file belongs to."""
     for part, pattern in PARTS.items():
         if re.fullmatch(pattern, file) or re.fullmatch(pattern, file.rpartition("/")[2]):
-            return part
+            return CIPHER if part == "library" and _CIPHER.fullmatch(symbol) else part
     return _PROGRAM
 
 
@@ -58,7 +61,7 @@ def counted(lines: Iterable[str]) -> dict[int, Counter[Where]]:
     for line in lines:
         if match := _LINE.fullmatch(line):
             symbol = match["symbol"].strip()
-            where = part_of(match["file"]), symbol if symbol != "[unknown]" else ""
+            where = part_of(match["file"], symbol), symbol if symbol != "[unknown]" else ""
             found.setdefault(int(match["pid"]), Counter())[where] += 1
     return found
 
@@ -149,13 +152,13 @@ def _described(contender: Contender) -> dict[str, str]:
 
 def show(results: dict[str, Any]) -> None:
     """A row for each side of each contender."""
-    parts = [*PARTS, _PROGRAM]
+    parts = [CIPHER, *PARTS, _PROGRAM]
     settings = results["settings"]
     print(f"processor time in µs for each packet of {settings['payload']} B, by what it belongs to")
-    print(f"{'':36}{'all':>12}" + "".join(f"{part:>12}" for part in parts))
+    print(f"{'':36}{'all':>9}" + "".join(f"{part:>12}" for part in parts))
     for one in results["contenders"]:
         for side, of in one["sides"].items():
             figures = "".join(f"{of['parts'].get(part, 0.0):12.2f}" for part in parts)
-            print(f"{one['name'] + ', ' + side:36.36}{of['us']:12.2f}{figures}")
+            print(f"{one['name'] + ', ' + side:36.36}{of['us']:9.2f}{figures}")
     for sentence in results["faults"]:
         print(sentence)

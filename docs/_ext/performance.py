@@ -371,7 +371,7 @@ def table(directive: SphinxDirective, cells: Table, kind: str) -> list[nodes.Nod
 
 
 class PerformanceStep(SphinxRole):
-    """{performance-step}`NAME`: what one step made of the throughput and of the cost, from performance.json."""
+    """{performance-step}`NAME`: what a step made of the throughput and the cost; from performance.json."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """A piece of a sentence."""

@@ -14,7 +14,7 @@ order; all bars have one scale and begin at zero.  Every figure of it stands in 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,7 +30,8 @@ from performance import AFTER, OURS, PLAIN, PLAIN_NAME, RunError, Table, table, 
 
 PARTS = {
     "kernel": "内核",
-    "encryption": "加密",
+    "cipher": "密码运算",
+    "library": "密码库",
     "interpreter": "解释器",
     "numpy": "numpy",
     "libc": "C 库",
@@ -84,8 +85,8 @@ def chart(profile: Profile) -> Drawing:
     total = max(side.total for side in profile.sides)
     left = max(map(width, SIDES.values())) + AFTER
     scale = (WIDTH - left - width(f"{total:.2f}") - AFTER) / total
-    parts = [*legend(part for part in PARTS if any(side.parts[part] for side in profile.sides))]
-    y, before = TITLE + GAP, ""
+    parts, y = legend(part for part in PARTS if any(side.parts[part] for side in profile.sides))
+    y, before = y + GAP, ""
     for side in profile.sides:
         if side.name != before:
             y += GAP if before else 0
@@ -106,13 +107,20 @@ def chart(profile: Profile) -> Drawing:
     return Drawing(y + 2, parts, "".join(told(side) for side in profile.sides))
 
 
-def legend(parts: Iterator[str]) -> Iterator[str]:
-    """A swatch and a name for each part, in one line."""
-    x = 0.0
+def legend(parts: Iterable[str]) -> tuple[list[str], float]:
+    """A swatch and a name for each part, in as many lines as that takes; and the height of those."""
+    drawn: list[str] = []
+    x, y = 0.0, 0.0
     for part in parts:
-        yield f'<rect class="part {part}" x="{x:g}" y="5" width="{SWATCH:g}" height="{SWATCH:g}"/>'
-        yield text(x + SWATCH + 4, 15, PARTS[part], "label", "start")
-        x += SWATCH + 4 + width(PARTS[part]) + 10
+        wide = SWATCH + 4 + width(PARTS[part])
+        if x + wide > WIDTH:
+            x, y = 0.0, y + ROW
+        drawn.append(
+            f'<rect class="part {part}" x="{x:g}" y="{y + 5:g}" width="{SWATCH:g}" height="{SWATCH:g}"/>'
+        )
+        drawn.append(text(x + SWATCH + 4, y + 15, PARTS[part], "label", "start"))
+        x += wide + 10
+    return drawn, y + TITLE
 
 
 def told(side: Side) -> str:
@@ -139,10 +147,14 @@ def functions(profile: Profile) -> Table:
     ours = [side for side in profile.sides if side.kind == OURS]
     if not ours:
         raise RunError("the run has no profile of ourselves")
-    rows = [[f"{side.end}的一端，微秒" for side in ours]]
-    for several in zip(*(side.top for side in ours), strict=False):
-        rows.append([f"{us:.2f}　{PARTS[part]}，`{function}`" for part, function, us in several])
-    return rows
+    columns = [
+        [
+            f"{side.end}的一端，微秒",
+            *(f"{us:.2f}，{PARTS[part]}，`{function}`" for part, function, us in side.top),
+        ]
+        for side in ours
+    ]
+    return [list(row) for row in zip(*columns, strict=False)]
 
 
 def circumstances(profile: Profile) -> Table:
