@@ -68,12 +68,12 @@ class Traffic(Observer):
 class Ours:
     """One interface, served to wg(8) too. Made by :meth:`Service.interface`."""
 
-    def __init__(self, service: Service, parameters: Parameters, mtu: int) -> None:
+    def __init__(self, service: Service, parameters: Parameters, mtu: int, offload: bool) -> None:
         self.name, self.traffic = interface_name(), Traffic()
         self._service = service
         self.device = Device(parameters=parameters)
         with ExitStack() as undo:
-            tun = Tun(self.name)
+            tun = Tun(self.name, offload=offload)
             undo.callback(tun.close)
             udp = Udp()
             undo.callback(udp.close)
@@ -116,9 +116,10 @@ class Service:
         *,
         parameters: Parameters = PARAMETERS,
         mtu: int = 1420,
+        offload: bool = True,
     ) -> Iterator[Ours]:
-        """An interface, configured by wg with this text, up."""
-        ours = self.do(lambda: Ours(self, parameters, mtu))
+        """An interface, configured by wg with this text, up; with ``offload`` on the fast data path."""
+        ours = self.do(lambda: Ours(self, parameters, mtu, offload))
         try:
             with self.namespace:
                 switch_on(ours.name, text, addresses, mtu)

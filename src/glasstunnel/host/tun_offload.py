@@ -32,6 +32,7 @@ _REMEMBERED = 128  # pitches
 _ALIKE = {4: (4, 16, 20), 6: (6, 24, 40)}
 _HEADERS = 72  # bytes: IPv6 and TCP with timestamps
 _GSO_MAX_SIZE = 65536  # bytes; linux/netdevice.h GSO_LEGACY_MAX_SIZE
+_GSO_LEAST = 4096  # bytes; sizes near linux/netdevice.h MAX_TCP_HEADER stop TCP, or are refused
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
 _UINT = struct.Struct("=I")
 _RTM_NEWLINK, _IFLA_GSO_MAX_SIZE = 16, 41
@@ -48,7 +49,7 @@ def limit_super_packets(tun: Tun, mtu: int) -> None:
     that it knows (MAX_TCP_HEADER) into the size, so it is the greatest that holds no packet more.
     """
     packets = min(SEGMENTS, LONGEST // (KEEPALIVE_SIZE + mtu)) + 1
-    longest = min(packets * (mtu - _HEADERS) + _HEADERS - 1, _GSO_MAX_SIZE)
+    longest = max(_GSO_LEAST, min(packets * (mtu - _HEADERS) + _HEADERS - 1, _GSO_MAX_SIZE))
     with suppress(OSError), tun.namespace():
         index = socket.if_nametoindex(tun.current_name())
         body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
