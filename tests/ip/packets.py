@@ -188,6 +188,14 @@ def without_meaning(packet: bytes) -> bytes:
     return packet
 
 
+def marked(packet: bytes) -> bytes:
+    """The packet as a router leaves it that is congested: CE, and the header's checksum made right."""
+    if packet[0] >> 4 == 6:
+        return packet[:1] + bytes((packet[1] | 0x30,)) + packet[2:]
+    sum_ = updated(int.from_bytes(packet[10:12]), packet[:2], bytes((packet[0], packet[1] | 3)))
+    return packet[:1] + bytes((packet[1] | 3,)) + packet[2:10] + sum_.to_bytes(2) + packet[12:]
+
+
 def matrix(packets: Sequence[bytes]) -> tuple[Bytes, int, dict[int, int]]:
     """Packets in rows, as a train holds them, with noise behind each; the greatest size, and row to size of
     those that are shorter.

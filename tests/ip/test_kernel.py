@@ -3,17 +3,12 @@
 Each test runs in a network namespace of its own, which dies with the thread that made it.
 """
 
-import ctypes
 import errno
 import os
 import select
 import socket
-import struct
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from fcntl import ioctl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,56 +17,23 @@ from glasstunnel.ip import ipv4, ipv6, packet, tcp, udp
 from glasstunnel.ip.address import parse_address
 from glasstunnel.ip.echo import reply
 from glasstunnel.ip.unreachable import host_unreachable
+from tests.ip import network
+from tests.ip.network import FAMILIES, NEEDS, OURS, PATIENCE, THEIRS, open_tun
 
-CLONE_NEWNET = 0x40000000  # linux/sched.h
-TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # linux/if_tun.h
-PATIENCE = 20  # seconds until a test that hears nothing gives up
-
-OURS = {socket.AF_INET: "10.77.0.1", socket.AF_INET6: "fd77::1"}
-THEIRS = {socket.AF_INET: "10.77.0.2", socket.AF_INET6: "fd77::2"}
-FAMILIES = [socket.AF_INET, socket.AF_INET6]
-
-pytestmark = [
-    pytest.mark.interop,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not os.path.exists("/dev/net/tun"), reason="needs root and /dev/net/tun"
-    ),
-]
+pytestmark = NEEDS
 
 
 def in_new_network(work: Callable[[int], None]) -> None:
-    """Run ``work`` with the descriptor of a TUN in a new network namespace, in a thread of its own."""
-    errors: list[BaseException] = []
+    """Run ``work`` with the descriptor of a TUN in a new network namespace."""
 
     def run() -> None:
+        descriptor = open_tun()
         try:
-            assert ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0, "unshare(CLONE_NEWNET) failed: not root?"
-            with tun() as descriptor:
-                work(descriptor)
-        except BaseException as error:
-            errors.append(error)
+            work(descriptor)
+        finally:
+            os.close(descriptor)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-
-
-@contextmanager
-def tun() -> Iterator[int]:
-    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    try:
-        ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI))
-        for command in (
-            f"addr add {OURS[socket.AF_INET]}/24 dev tun0",
-            f"addr add {OURS[socket.AF_INET6]}/64 dev tun0 nodad",
-            "link set tun0 up",
-        ):
-            subprocess.run(["ip", *command.split()], check=True)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    network.in_new_network(run)
 
 
 def serve(descriptor: int, answer: Callable[[bytes], bytes | None], until: int) -> None:

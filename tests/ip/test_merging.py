@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from glasstunnel.ip import ipv4, merging, udp
-from glasstunnel.ip.checksum import checksum, pseudo_header, updated
+from glasstunnel.ip.checksum import checksum, pseudo_header
 from glasstunnel.ip.tcp import Flag
 from tests.ip.packets import (
     TCP,
@@ -18,6 +18,7 @@ from tests.ip.packets import (
     Flow,
     expand_written,
     flows,
+    marked,
     matrix,
     payload_of,
     verified,
@@ -125,14 +126,6 @@ def test_packets_that_are_marked_alike_keep_their_marks(flow: Flow, ecn: int) ->
 
 
 # What is not joined
-
-
-def marked(packet: bytes) -> bytes:
-    """The packet as a router leaves it that is congested: CE, and the header's checksum made right."""
-    if packet[0] >> 4 == 6:
-        return packet[:1] + bytes((packet[1] | 0x30,)) + packet[2:]
-    sum_ = updated(int.from_bytes(packet[10:12]), packet[:2], bytes((packet[0], packet[1] | 3)))
-    return packet[:1] + bytes((packet[1] | 3,)) + packet[2:10] + sum_.to_bytes(2) + packet[12:]
 
 
 @shapes
