@@ -13,6 +13,7 @@ from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Drop
 from glasstunnel.wireguard.peer import Peer
+from glasstunnel.wireguard.train import Train
 from tests.wireguard.pair import packet
 from tests.wireguard.trains import burst_of_packets, train_of_packets
 
@@ -34,6 +35,9 @@ def arrive(items: Sequence[bytes], ecn: int, make: Callable[[Sequence[bytes]], B
     found = list(
         accept(device.allowed_ips, peer, burst, range(burst.n) if len(rows) == burst.n else rows, ecn)
     )
+    if isinstance(burst, Train):  # what joins the packets relies on it
+        assert all(burst.size[row] == burst.shorter.get(row, burst.whole) for row in found)
+        assert all(burst.size[row] <= burst.whole for row in found)
     return found, [bytes(one) for one in burst.packets(found)], peer.rx_bytes, dict(peer.drops), device.drops
 
 

@@ -58,8 +58,12 @@ def _agree(train: Train) -> bool:
         column = rows[:, begin:end].tobytes()
         if column != column[: end - begin] * train.n:
             return False
-    if not all(total_length(train.plain[row], 0, train.size[row]) for row in (0, *train.shorter)):
+    longest = total_length(train.plain[0], 0, train.whole)
+    if not longest:
         return False
+    for row, size in train.shorter.items():
+        if not 0 < total_length(train.plain[row], 0, size) <= longest:  # less padding may hold more packet
+            return False
     begin, end = _LENGTH[ip]
     lengths = bytearray(rows[:, begin:end].tobytes())
     for row in train.shorter:
