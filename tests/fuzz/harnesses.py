@@ -7,7 +7,7 @@ hypothesis and atheris can drive the same one. Its corpus comes from the simulat
 import errno
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import cast
 
@@ -29,7 +29,8 @@ from glasstunnel.wireguard.messages import MessageError, MessageType
 from glasstunnel.wireguard.setrequest import UapiError
 from tests.fuzz.digest import device_state, digest
 from tests.ip import captured
-from tests.ip.packets import TIMESTAMPS, UDP, Flow, without_meaning
+from tests.ip.joined import arriving
+from tests.ip.packets import TIMESTAMPS, UDP, Flow, marked, repaired, without_meaning
 from tests.wireguard.pair import Pair
 from tests.wireguard.pair import packet as inner
 from tests.wireguard.tunnelled import Tunnel
@@ -515,6 +516,40 @@ def carry_corpus() -> list[bytes]:
     return found
 
 
+def join(data: bytes) -> None:
+    """Packets end to end, as a peer may send them in one train: each arrives once and in order, as it was.
+
+    Of the bits of the first byte each eighth packet has one, which says whether its checksums are made right:
+    who has a key can do that.
+    """
+    repair, data = data[0] if data else 0, data[1:]
+    packets: list[bytes] = []
+    while len(packets) < 256 and (size := packet.total_length(data, 0, min(len(data), 0xFFFF))):
+        whole = repair >> len(packets) % 8 & 1
+        packets.append(repaired(data[:size]) if whole else data[:size])
+        data = data[size:]
+    if packets and sum(map(len, packets)) <= 1 << 18:
+        came = [without_meaning(one) for one in arriving(packets)]
+        assert came == [without_meaning(one) for one in packets]
+
+
+def join_corpus() -> list[bytes]:
+    """Trains of one flow, of two, of packets that are marked, cut short or empty."""
+    found = []
+    for flow in (
+        Flow(options=TIMESTAMPS),
+        Flow(version=6),
+        Flow(protocol=UDP),
+        Flow(version=6, protocol=UDP),
+    ):
+        segments = flow.segments(bytes(range(50)), 11)
+        other = replace(flow, destination_port=1).segments(bytes(35), 7)
+        empty = replace(flow, sequence=flow.sequence + 50).packet(b"")
+        found += [segments, segments + other, [*segments, empty, *other]]
+        found.append([*segments[:2], marked(segments[2]), *segments[3:]])
+    return [first + b"".join(packets) for packets in found for first in (b"\0", b"\xff")]
+
+
 _KEY = keys.encode(bytes(range(32)))
 _CONFIG = f"""[Interface]
 PrivateKey = {_KEY}
@@ -551,4 +586,5 @@ HARNESSES = (
     Harness("control", frame_requests, lambda: [bytes([n]) + s for s in _STREAMS for n in (0, 5, 255)]),
     Harness("ip", parse_ip, ip_corpus),
     Harness("carry", carry, carry_corpus),
+    Harness("join", join, join_corpus),
 )

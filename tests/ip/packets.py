@@ -14,7 +14,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from glasstunnel.ip import ipv4, ipv6, tcp, udp
-from glasstunnel.ip.checksum import ones_complement_sum, pseudo_header, updated
+from glasstunnel.ip.checksum import checksum, ones_complement_sum, pseudo_header, updated
 from glasstunnel.ip.tcp import Flag
 from glasstunnel.ip.virtio import VnetHeader
 
@@ -194,6 +194,23 @@ def marked(packet: bytes) -> bytes:
         return packet[:1] + bytes((packet[1] | 0x30,)) + packet[2:]
     sum_ = updated(int.from_bytes(packet[10:12]), packet[:2], bytes((packet[0], packet[1] | 3)))
     return packet[:1] + bytes((packet[1] | 3,)) + packet[2:10] + sum_.to_bytes(2) + packet[12:]
+
+
+def repaired(packet: bytes) -> bytes:
+    """A packet, which is as long as its IP header says, with checksums that are right, where it has any."""
+    one = bytearray(packet)
+    if one[0] >> 4 == 4:
+        upper, protocol, addresses = (one[0] & 15) * 4, one[9], (one[12:16], one[16:20])
+        one[10:12] = bytes(2)
+        one[10:12] = checksum(one[:upper]).to_bytes(2)
+    else:
+        upper, protocol, addresses = 40, one[6], (one[8:24], one[24:40])
+    field = upper + CHECKSUM.get(protocol, len(one))
+    if field + 2 <= len(one):
+        one[field : field + 2] = bytes(2)
+        pseudo = pseudo_header(bytes(addresses[0]), bytes(addresses[1]), protocol, len(one) - upper)
+        one[field : field + 2] = (checksum(one[upper:], pseudo) or 0xFFFF * (protocol == UDP)).to_bytes(2)
+    return bytes(one)
 
 
 def matrix(packets: Sequence[bytes]) -> tuple[Bytes, int, dict[int, int]]:

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasstunnel.ip import ipv4, ipv6, merging, packet, tcp, udp
+from glasstunnel.ip import ipv4, ipv6, packet, tcp, udp
 from glasstunnel.ip.address import parse_address
 from glasstunnel.ip.options import parse_options
 from glasstunnel.ip.segmentation import SuperPacket
-from glasstunnel.ip.virtio import NOTHING, VnetHeader, finish_checksum
+from glasstunnel.ip.virtio import VnetHeader, finish_checksum
+from tests.ip.joined import written
 from tests.ip.network import (
     FAMILIES,
     NEEDS,
@@ -33,7 +34,7 @@ from tests.ip.network import (
     in_new_network,
     open_tun,
 )
-from tests.ip.packets import marked, matrix, payload_of, without_meaning
+from tests.ip.packets import marked, payload_of, without_meaning
 
 pytestmark = NEEDS
 
@@ -120,20 +121,6 @@ def waiting(tun: int) -> list[memoryview]:
     return found
 
 
-def joined(packets: list[bytes]) -> list[bytes]:
-    """Packets as they are written into a TUN with virtio headers."""
-    rows, whole, shorter = matrix(packets)
-    found = []
-    for begin, after in merging.runs(rows, whole, shorter):
-        if after - begin == 1:
-            found.append(NOTHING + packets[begin])
-        else:
-            out = bytearray(10 + 65535)
-            length = merging.join(rows[begin:after], whole, shorter.get(after - 1, whole), memoryview(out))
-            found.append(bytes(out[:length]))
-    return found
-
-
 def carry(fast: End, plain: End) -> None:
     """Carry what waits: super-packets cut towards the plain TUN, packets joined towards the fast one."""
     for one in waiting(fast.tun):
@@ -142,10 +129,10 @@ def carry(fast: End, plain: End) -> None:
         for whole in cut(one):
             os.write(plain.tun, fast.on_the_way(whole))
     packets = [plain.on_the_way(bytes(one)) for one in waiting(plain.tun)]
-    for written in joined(packets) if packets else ():
-        if written[1]:
-            plain.super_packets.append(written[1])
-        os.write(fast.tun, written)
+    for write in written(packets) if packets else ():
+        if write[1]:
+            plain.super_packets.append(write[1])
+        os.write(fast.tun, write)
 
 
 def listening(family: socket.AddressFamily) -> socket.socket:
@@ -334,11 +321,11 @@ def test_joined_datagrams_arrive_in_a_socket_one_by_one(
             packets.append(ip4.build(data))
         else:
             packets.append(ipv6.Header(source=source, destination=destination, next_header=17).build(data))
-    (written,) = joined(packets)
-    assert struct.unpack_from("<BBHH", written)[1::2] == (5, size)
+    (one_write,) = written(packets)
+    assert struct.unpack_from("<BBHH", one_write)[1::2] == (5, size)
     one = end(OURS, OFFLOADS | UDP_OFFLOADS, listening_for_datagrams)
     try:
-        os.write(one.tun, written)  # the kernel has handled the packet when this returns
+        os.write(one.tun, one_write)  # the kernel has handled the packet when this returns
         assert [one.socket.recv(65535) for _ in range(n)] == payloads
         assert one.counted("InCsumErrors") == 0
     finally:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from glasstunnel.ip import ipv4, merging, udp
 from glasstunnel.ip.checksum import checksum, pseudo_header
 from glasstunnel.ip.tcp import Flag
+from tests.ip.joined import arriving, written
 from tests.ip.packets import (
     TCP,
     TIMESTAMPS,
@@ -37,32 +38,6 @@ def runs(packets: Sequence[bytes]) -> list[int]:
     assert [begin for begin, _ in found] == [0, *(end for _, end in found[:-1])]
     assert found[-1][1] == len(packets)
     return [end - begin for begin, end in found]
-
-
-def written(packets: Sequence[bytes]) -> list[bytes]:
-    """What would be written into a TUN with virtio headers: packets that go alone, and joined ones."""
-    rows, whole, shorter = matrix(packets)
-    found = []
-    for begin, end in merging.runs(rows, whole, shorter):
-        if end - begin == 1:
-            found.append(bytes(10) + rows[begin, : shorter.get(begin, whole)].tobytes())
-        else:
-            out = bytearray(10 + 65535)
-            length = merging.join(rows[begin:end], whole, shorter.get(end - 1, whole), memoryview(out))
-            assert not any(out[length:])
-            found.append(bytes(out[:length]))
-    return found
-
-
-def arriving(packets: Sequence[bytes]) -> list[bytes]:
-    """The same, as the kernel will see it: joined packets cut again, each of which has verified."""
-    found = []
-    for one in written(packets):
-        alone = one[1] == 0
-        cut = [one[10:]] if alone else expand_written(one)
-        assert alone or all(map(verified, cut))
-        found += cut
-    return found
 
 
 # What is joined

@@ -1,13 +1,12 @@
 """The fast path without a kernel: super-packets through segmentation, sealing, opening and merging."""
 
-from glasstunnel.ip import merging
 from glasstunnel.ip.packet import destination, ecn
 from glasstunnel.ip.segmentation import SuperPacket
 from glasstunnel.ip.virtio import VnetHeader
 from glasstunnel.wireguard.events import Path, Sealed
 from glasstunnel.wireguard.messages import padded_size
 from glasstunnel.wireguard.train import Train
-from tests.ip.packets import expand_written, verified
+from tests.ip.joined import seen, written_rows
 from tests.wireguard.pair import Pair
 
 _HEADROOM = 16  # WP §5.4.6: type, reserved, receiver index, counter
@@ -24,7 +23,6 @@ class Tunnel:
             for anywhere in (bytes(4), bytes(16)):
                 device.allowed_ips.insert(anywhere, 0, peer)
         self._sent, self._received = Train(), Train()
-        self._out = memoryview(bytearray(10 + 65535))
 
     def carry(self, packet: bytes, todo: VnetHeader, mtu: int) -> tuple[list[bytes], list[list[bytes]]]:
         """The packets into which a super-packet was cut, and those that come out on the other side, one list
@@ -65,16 +63,6 @@ class Tunnel:
 
     def _write(self) -> list[list[bytes]]:
         """What the kernel is given of the opened train: packets alone, or joined, and then cut again here."""
-        train, found = self._received, []
-        sizes = list(train.size[: train.n])
-        whole = max(sizes)
-        packets = train.rows[: train.n, _HEADROOM:]
-        shorter = {row: size for row, size in enumerate(sizes) if size < whole}
-        for begin, end in merging.runs(packets, whole, shorter):
-            if end - begin == 1:
-                found.append([packets[begin, : sizes[begin]].tobytes()])
-                continue
-            length = merging.join(packets[begin:end], whole, sizes[end - 1], self._out)
-            found.append(expand_written(bytes(self._out[:length])))
-            assert all(map(verified, found[-1]))
-        return found
+        train = self._received
+        rows = train.rows[: train.n, _HEADROOM:]
+        return [seen(one) for one in written_rows(rows, list(train.size[: train.n]))]
