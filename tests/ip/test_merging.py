@@ -340,6 +340,18 @@ def test_flows_whose_headers_have_other_shapes_follow_each_other_in_one_train() 
     assert [*map(without_meaning, arriving(packets))] == [*map(without_meaning, packets)]
 
 
+def test_packets_of_one_size_but_of_other_shapes_may_take_turns() -> None:
+    """As two downloads do, one over IPv4 and one over IPv6, whose packets all fill the MTU."""
+    four, six = (
+        flow.segments(payload_of(9 * (1400 - flow.begin)), 1400 - flow.begin) for flow in SHAPES[::2]
+    )
+    packets = [packet for pair in zip(four, six, strict=True) for packet in pair]
+    assert runs(packets) == [1] * 18
+    packets = [*four[:2], six[0], *four[2:5], *six[1:3], four[5], *six[3:]]
+    assert runs(packets) == [2, 1, 3, 2, 1, 6]
+    assert [*map(without_meaning, arriving(packets))] == [*map(without_meaning, packets)]
+
+
 def test_interleaved_flows_stay_in_their_order() -> None:
     one, two = (replace(SHAPES[0], source_port=port).segments(payload_of(1000, port), 100) for port in (1, 2))
     packets = [packet for pair in zip(one, two, strict=True) for packet in pair]

@@ -116,8 +116,8 @@ def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[
     if whole & 1:
         rows[:, whole] = 0  # the half of a word that is summed with the last byte
     while begin < n:
-        form = None if begin in shorter else shape(rows[begin, :_HEADERS].tobytes(), whole)
-        if form is None or begin + 1 == n:
+        form = None if begin in shorter else _shape_of(rows, begin, whole, shorter)
+        if form is None or begin + 1 == n or not form.fits(_shape_of(rows, begin + 1, whole, shorter)):
             yield begin, begin + 1
             begin += 1
             continue
@@ -128,8 +128,12 @@ def runs(rows: Bytes, whole: int, shorter: Mapping[int, int]) -> Iterator[tuple[
             while begin < end:
                 yield begin, min(begin + most, end)
                 begin = min(begin + most, end)
-            if end in shorter or (end < n and not form.fits(shape(rows[end, :_HEADERS].tobytes(), whole))):
+            if end in shorter or (end < n and not form.fits(_shape_of(rows, end, whole, shorter))):
                 break
+
+
+def _shape_of(rows: Bytes, row: int, whole: int, shorter: Mapping[int, int]) -> Shape | None:
+    return shape(rows[row, :_HEADERS].tobytes(), shorter.get(row, whole))
 
 
 def _breaks(rows: Bytes, whole: int, shorter: Mapping[int, int], form: Shape) -> list[int]:
