@@ -268,7 +268,7 @@ def test_the_mtu_may_change_while_traffic_passes(cable: Cable) -> None:
                     changes += 1
             thread.join()
             assert changes > 4
-            assert max(size for _, size in one.traffic.sent) == jumbo + 32
+            assert max(size for _, size in one.traffic.sent) >= jumbo + 32
             cable.both_ways(6)
     finally:
         for namespace in (cable.one, cable.two):
