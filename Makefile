@@ -74,8 +74,9 @@ bench: html singlehtml  ## the benchmarks, as tables and in _build/bench.json (B
 
 MINUTES ?= 10
 
-soak: venv  ## days of virtual time through bad networks, seed after seed (MINUTES=10 of real time)
+soak: venv  ## days of virtual time through bad networks, then real traffic (MINUTES=10 of real time for each)
 	@$(BIN)/python -m tests.sim.soak --minutes $(MINUTES)
+	@$(BIN)/python -m tests.interop.soak --minutes $(MINUTES)
 
 fuzz: venv  ## every parser against a coverage-guided fuzzer (MINUTES=10 altogether)
 	@$(BIN)/python -c "import atheris" 2>/dev/null || \

@@ -7,7 +7,7 @@ import pytest
 
 from glasstunnel import __version__
 from glasstunnel.cli.main import COMMANDS, main
-from tests.cli.program import Done, glasstunnel
+from tests.cli.program import Done, glasstunnel, program
 
 
 def test_help_lists_every_command_with_its_purpose() -> None:
@@ -24,6 +24,17 @@ def test_every_command_explains_itself(name: str) -> None:
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(f"usage: glasstunnel {name} ")
     assert len(done.out.split("\n\n")) >= 3  # usage, description, options
+
+
+def test_up_explains_how_to_ask_for_the_plain_data_path() -> None:
+    assert "GLASSTUNNEL_DATA_PATH=plain" in glasstunnel("up", "--help").out
+
+
+def test_our_programs_have_one_thread_whatever_they_import() -> None:
+    """Another one of numpy's would cost them their user namespaces: unshare(2) says EINVAL."""
+    script = "import glasstunnel.cli.demo, glasstunnel.cli.wg, os; print(len(os.listdir('/proc/self/task')))"
+    bare = ("env", "-u", "OPENBLAS_NUM_THREADS", sys.executable)
+    assert program(*bare, "-c", script) == Done(0, "1\n", "")
 
 
 def test_the_version_is_the_packages() -> None:

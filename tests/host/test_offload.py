@@ -14,7 +14,7 @@ from glasstunnel.host.backend import choose, offload_wanted
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.offload import OffloadPath
 from glasstunnel.host.plain import PlainPath
-from glasstunnel.host.tun_offload import OffloadTun
+from glasstunnel.host.tun_offload import OffloadTun, limit_super_packets
 from glasstunnel.host.udp import Udp, can_join
 from glasstunnel.host.udp_offload import OffloadUdp
 from glasstunnel.ip.address import parse_address
@@ -107,6 +107,15 @@ def test_a_kernel_without_the_offloads_gets_the_plain_path(
     monkeypatch.setattr("glasstunnel.host.udp.socket.socket", Old)
     assert not can_join()
     assert not offload_wanted()
+
+
+@pytest.mark.parametrize("mtu", [0, 68, 72, 1420, 65535])
+def test_an_interface_that_takes_no_limit_of_super_packets_goes_on(rig: Rig, mtu: int) -> None:
+    """It has gone, or there is no right to set it, or the kernel knows no such limit."""
+    tun, _, path = rig
+    limit_super_packets(tun, mtu)
+    tun.give(ip_packet("10.0.0.1", "10.0.0.2"))
+    assert path.packets.read(TURN) == TWO
 
 
 # From the TUN

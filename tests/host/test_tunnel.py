@@ -327,3 +327,25 @@ def test_a_tunnel_whose_interface_is_down_goes_on(namespace: Namespace, loop: Lo
         pair.left.tun.give(packet(pair.left, pair.right, b"lost"))
         pair.serve_until(lambda: down.errors.total() == 1)
         assert set(down.errors) <= {"EIO", "EINVAL"}
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("offload", [False, True], ids=["plain", "fast"])
+def test_without_sockets_packets_go_nowhere_and_the_interface_stays(
+    namespace: Namespace, loop: Loop, interface: str, offload: bool
+) -> None:
+    """As while the port is in use by another program."""
+    tun, deleted = Tun(interface, offload=offload), list[str]()
+    with closing(
+        Tunnel(Device(os.urandom(32)), tun, None, loop, on_deleted=lambda: deleted.append(interface))
+    ) as tunnel:
+        with Netlink() as net:
+            net.add_address(interface, "10.1.0.1/24")
+            net.link_up(interface, 1420)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            for size in (0, 1000):
+                client.sendto(bytes(size), ("10.1.0.2", 7))
+        tunnel._tun_readable()
+        with pytest.raises(BlockingIOError):
+            os.read(tun.fd, 2000)
+        assert not deleted

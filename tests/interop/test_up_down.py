@@ -116,6 +116,17 @@ def test_the_default_route_leads_into_the_tunnel_but_not_the_tunnel_itself(lab: 
         glasstunnel("down", full)
 
 
+def test_a_data_path_that_there_is_not_is_refused_in_one_sentence(
+    lab: Lab, full: Path, before: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSTUNNEL_DATA_PATH", "fast")
+    with lab.ours.namespace:
+        done = glasstunnel("up", "--quiet", full)
+        sentence = 'glasstunnel: GLASSTUNNEL_DATA_PATH: expected "plain" or nothing, got "fast"\n'
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+        assert state() == before
+
+
 def test_it_speaks_of_each_step_unless_it_is_to_be_quiet(lab: Lab, full: Path) -> None:
     with lab.ours.namespace:
         planned = glasstunnel("up", "--dry-run", full)

@@ -26,11 +26,13 @@ from glasstunnel.host.routes import Routes
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import MtuOf, limit_super_packets
 from glasstunnel.host.udp import Udp, scope_number
+from glasstunnel.ip import virtio
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Refused, Sealed, Send
 from glasstunnel.wireguard.peer import Peer
 
 _TURN = 256  # packets of one side before the other has its turn
+_SCRAP = 1 + virtio.SIZE  # bytes; the kernel reads out no less than the header
 _log = logging.getLogger(__name__)
 _TRANSPORT_DATA = b"\x04\0\0\0"
 
@@ -256,7 +258,7 @@ class Tunnel:
         """Without sockets a packet goes nowhere."""
         try:
             for _ in range(_TURN):
-                os.read(self.tun.fd, 1)  # the rest of the packet is lost too, as it should be
+                os.read(self.tun.fd, _SCRAP)  # the rest of the packet is lost too, as it should be
         except BlockingIOError:
             return
         except OSError:
