@@ -14,6 +14,7 @@ order; all bars have one scale and begin at zero.  Every figure of it stands in 
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +156,11 @@ def functions(profile: Profile) -> Table:
         for side in ours
     ]
     return [list(row) for row in zip(*columns, strict=False)]
+
+
+def short(function: str) -> str:
+    """Its name without the modules that Rust and C++ put before names."""
+    return re.sub(r"\b\w+::(?=\w)", "", function)
 
 
 def circumstances(profile: Profile) -> Table:

@@ -95,6 +95,12 @@ def test_the_tables_have_every_figure_and_parts_that_nobody_has_are_left_out(pro
     ]
 
 
+def test_functions_are_named_without_their_modules() -> None:
+    short = performance_profile.short
+    assert short("<a_crate::backend::aead::Cipher>::encrypt_into") == "<Cipher>::encrypt_into"
+    assert short("_PyEval_EvalFrameDefault") == "_PyEval_EvalFrameDefault"
+
+
 def test_the_committed_profile_adds_up_and_says_where_it_comes_from() -> None:
     profile = Profile(COMMITTED)
     assert {one.kind for one in profile.sides} == {"ours", "plain", "peer"}
