@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import UnavailableError, core, handshakes, jumbo, pages, pairs, peers, profile, tunnel, uapi
+from bench import UnavailableError, core, handshakes, jumbo, pages, pairs, peers, ping, profile, tunnel, uapi
 from bench.search import compare
 
 
@@ -34,6 +34,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "handshakes": ("handshakes as responder, beside wireguard-go", handshakes),
     "tunnel": ("a tunnel between two namespaces", tunnel),
     "pairs": ("pairs of tunnels beside wireguard-go, a quarter of an hour", pairs),
+    "ping": ("a ping after a pause and without, half a minute", ping),
     "jumbo": ("what a greater MTU brings, about a minute and a half", jumbo),
     "profile": ("where the processor time of these pairs goes, half a minute", profile),
     "uapi": ("wg(8) with great configurations, beside wireguard-go", uapi),

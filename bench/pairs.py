@@ -159,10 +159,15 @@ class Run:
         }
 
 
+def require(needs: Mapping[str, str]) -> None:
+    """Raise UnavailableError if any of these programs is missing; it names their packages."""
+    if missing := [package for program, package in needs.items() if not shutil.which(program)]:
+        raise UnavailableError(f"programs are missing: apt-get install {' '.join(missing)}")
+
+
 def measure() -> dict[str, Any]:
     """The results for programs."""
-    if missing := [package for program, package in NEEDS.items() if not shutil.which(program)]:
-        raise UnavailableError(f"programs are missing: apt-get install {' '.join(missing)}")
+    require(NEEDS)
     settings, everybody = Settings.read(os.environ), contenders()
     run = Run(everybody, settings)
     if not any(one.kind is Kind.PEER for one in everybody):

@@ -8,7 +8,6 @@ A program that is one file, as Go links them, stays one part. Section: perf-reco
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any, Final
 from bench import UnavailableError
 from bench.contenders import Contender, contenders, version_of
 from bench.pair import MTU, End, Pair, pair, processor_seconds
-from bench.pairs import NEEDS, Settings
+from bench.pairs import NEEDS, Settings, require
 from bench.works import WORKS, WorkError
 from glasstunnel.host.errors import HostError
 
@@ -121,9 +120,7 @@ def _record(data: Path, ends: Iterable[End]) -> subprocess.Popen[str]:
 
 def measure() -> dict[str, Any]:
     """The results for programs."""
-    needs = {"perf": "linux-perf", **NEEDS}
-    if missing := [package for program, package in needs.items() if not shutil.which(program)]:
-        raise UnavailableError(f"programs are missing: apt-get install {' '.join(missing)}")
+    require({"perf": "linux-perf", **NEEDS})
     seconds = Settings.read(os.environ).seconds
     found: list[dict[str, Any]] = []
     faults: list[str] = []

@@ -362,8 +362,8 @@ def table(directive: SphinxDirective, cells: Table, kind: str) -> list[nodes.Nod
     box = nodes.Element("", *directive.parse_text_to_nodes("\n".join(lines)))
     for one in box.findall(nodes.table):
         one["classes"].append(kind)
-    # On paper the first column is as wide as the others, or a third if there are few.
-    first = 100 // max(len(head), 3) if len(head) > 2 else 50 if kind.endswith("functions") else 33
+    # On paper the first column, which names things, has a quarter; or a third if there is but one other.
+    first = 25 if len(head) > 2 else 33
     others = (100 - first) // (len(head) - 1)
     widths = [first] + [others] * (len(head) - 1)
     spec = "".join(rf"\X{{{width}}}{{100}}" for width in widths)

@@ -1,4 +1,4 @@
-"""The chart and the tables of a run of ``python -m bench profile --json FILE``: what the time was spent on.
+"""The chart and the tables of a run of ``python -m bench profile ping --json FILE``: what the time was spent on.
 
     ```{profile-chart}
     每个报文的处理器时间。
@@ -7,13 +7,14 @@
     ```{profile-table} parts
     ```
 
-A table is `parts`, `functions` or `run`.  The file is profile.json beside the page, or what `file` says.
+A table is `parts`, `functions`, `ping` or `run`.  The file is profile.json beside the page, or what `file` says.
 
 The rule: a bar is the processor time of one daemon for each packet, and is made of all its parts, in one
 order; all bars have one scale and begin at zero.  Every figure of it stands in the table `parts`.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,14 +38,18 @@ PARTS = {
     "libc": "C 库",
     "program": "程序自身",
 }
+PACES = ("cold", "warm")
 SIDES = {"sender": "发送", "receiver": "接收"}
 TITLE, ROW, BAR, GAP, SWATCH = 22.0, 21.0, 13.0, 8.0, 11.0
 
 
 @dataclass(frozen=True)
 class Side:
-    """One daemon: whose, which end, its microseconds for each packet, their parts, its greatest functions."""
+    """One daemon: whose, as it was measured and as the book says it; which end; its microseconds for each
+    packet, their parts, its greatest functions.
+    """
 
+    measured: str
     name: str
     kind: str
     end: str
@@ -62,6 +67,7 @@ class Profile:
             self.settings: dict[str, Any] = self.all["profile"]["settings"]
             self.sides = [
                 Side(
+                    one["name"],
                     PLAIN_NAME if one["kind"] == PLAIN else one["name"],
                     one["kind"],
                     SIDES[end],
@@ -157,6 +163,11 @@ def functions(profile: Profile) -> Table:
     return [list(row) for row in zip(*columns, strict=False)]
 
 
+def short(function: str) -> str:
+    """Its name without the modules that Rust and C++ put before names."""
+    return re.sub(r"\b\w+::(?=\w)", "", function)
+
+
 def circumstances(profile: Profile) -> Table:
     """Where, when and how."""
     machine, settings = profile.all["machine"], profile.settings
@@ -174,7 +185,22 @@ def circumstances(profile: Profile) -> Table:
     ]
 
 
-TABLES = {"parts": parts, "functions": functions, "run": circumstances}
+def ping(profile: Profile) -> Table:
+    """What a ping costs after a pause and without, for whoever answered."""
+    rows = [["ping", "隔 10 毫秒，毫秒", "隔 10 毫秒，CPU 微秒", "一个接一个，毫秒", "一个接一个，CPU 微秒"]]
+    names = {side.measured: side.name for side in profile.sides}
+    try:
+        for name, paces in profile.all["ping"]["pings"].items():
+            figures = (
+                f"{paces[pace][key]:.{digits}f}" for pace in PACES for key, digits in (("ms", 2), ("us", 0))
+            )
+            rows.append([names.get(name, name), *figures])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"the run has no pings: {error!r}; python -m bench profile ping has both") from None
+    return rows
+
+
+TABLES = {"parts": parts, "functions": functions, "ping": ping, "run": circumstances}
 
 
 # Directives

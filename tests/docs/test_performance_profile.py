@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 import performance_profile
+from bench.ping import PACES as MEASURED_PACES
 from bench.profile import CIPHER
 from bench.profile import PARTS as MEASURED
 from performance import RunError
@@ -34,6 +35,7 @@ PROFILE = {
     "command": "python -m bench profile",
     "commit": "abc",
     "machine": {"cpu": "CPU", "cores": "2", "kernel": "6", "python": "3"},
+    "ping": {"pings": {"glasstunnel": {"cold": {"ms": 0.9, "us": 400.4}, "warm": {"ms": 0.2, "us": 60.0}}}},
     "profile": {
         "settings": {"seconds": 5, "mtu": 1420, "payload": 1368, "frequency": 1999},
         "programs": {"perf": "perf 6"},
@@ -93,6 +95,20 @@ def test_the_tables_have_every_figure_and_parts_that_nobody_has_are_left_out(pro
         ["发送的一端，微秒", "接收的一端，微秒"],
         ["3.00，密码运算，`in_cipher`", "2.00，numpy，`in_numpy`"],
     ]
+
+
+def test_pings_are_told_with_and_without_a_pause(profile: Profile) -> None:
+    assert TABLES["ping"](profile)[1:] == [["glasstunnel", "0.90", "400", "0.20", "60"]]
+    assert performance_profile.PACES == tuple(MEASURED_PACES)
+    del profile.all["ping"]
+    with pytest.raises(RunError, match=r"^the run has no pings: "):
+        TABLES["ping"](profile)
+
+
+def test_functions_are_named_without_their_modules() -> None:
+    short = performance_profile.short
+    assert short("<a_crate::backend::aead::Cipher>::encrypt_into") == "<Cipher>::encrypt_into"
+    assert short("_PyEval_EvalFrameDefault") == "_PyEval_EvalFrameDefault"
 
 
 def test_the_committed_profile_adds_up_and_says_where_it_comes_from() -> None:
