@@ -66,7 +66,7 @@ def seal_train(keypair: Keypair, train: Train, mtu: int) -> int:
     rows[:n, _COUNTER:TRANSPORT_HEADER_SIZE] = train.blocks[:n, _COUNTER:]
     packets, sealed = train.views(whole, shorter)
     deque(map(keypair.sealer.encrypt_into, train.nonces, packets, repeat(None), sealed), 0)
-    sizes = {row: KEEPALIVE_SIZE + short for row, short in shorter.items()}
+    sizes = {row: KEEPALIVE_SIZE + short for row, short in shorter.items() if short < whole}
     train.fill(n, KEEPALIVE_SIZE + whole, sizes)
     return n * KEEPALIVE_SIZE + (n - len(shorter)) * whole + sum(shorter.values())
 
