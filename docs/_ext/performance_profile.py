@@ -1,4 +1,4 @@
-"""The chart and the tables of a run of ``python -m bench profile ping --json FILE``: what the time was spent on.
+"""The chart and the tables of ``python -m bench profile ping --json FILE``: what the time was spent on.
 
     ```{profile-chart}
     每个报文的处理器时间。
@@ -7,7 +7,8 @@
     ```{profile-table} parts
     ```
 
-A table is `parts`, `functions`, `ping` or `run`.  The file is profile.json beside the page, or what `file` says.
+A table is `parts`, `functions`, `ping` or `run`.  The file is profile.json beside the page, or what `file`
+says.
 
 The rule: a bar is the processor time of one daemon for each packet, and is made of all its parts, in one
 order; all bars have one scale and begin at zero.  Every figure of it stands in the table `parts`.
