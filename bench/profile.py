@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from bench import UnavailableError
 from bench.contenders import Contender, contenders, version_of
-from bench.pair import MTU, End, Pair, pair, processor_seconds
+from bench.pair import MTU, Pair, pair, processor_seconds
 from bench.pairs import NEEDS, Settings, require
 from bench.works import WORKS, WorkError
 from glasstunnel.host.errors import HostError
@@ -86,7 +86,7 @@ def profile(tunnel: Pair, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "perf.data"
         before = {side: processor_seconds(end.daemon.pid) for side, end in sides.items()}
-        recorder = _record(data, sides.values())
+        recorder = _record(data)
         try:
             rate = tunnel.do(_TCP, seconds)["tcp_rate"]
         finally:
@@ -109,10 +109,13 @@ def profile(tunnel: Pair, seconds: float) -> dict[str, Any]:
     }
 
 
-def _record(data: Path, ends: Iterable[End]) -> subprocess.Popen[str]:
-    """perf, which samples the daemons until it is interrupted; it begins within some milliseconds."""
-    processes = ",".join(str(end.daemon.pid) for end in ends)
-    words = ("perf", "record", "-e", "cpu-clock", "-F", str(FREQUENCY), "-o", str(data), "-p", processes)
+def _record(data: Path) -> subprocess.Popen[str]:
+    """perf, which samples all processors until it is interrupted; it begins within some milliseconds.
+
+    Of single processes it would have to begin and to end with each of their turns on a processor, and would
+    charge them for that: the more, the more threads they have.
+    """
+    words = ("perf", "record", "-a", "-e", "cpu-clock", "-F", str(FREQUENCY), "-o", str(data))
     return subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -354,16 +354,17 @@ class PerformanceTable(FromRun):
         return table(self, TABLES[name](run), f"performance-{name}")
 
 
-def table(directive: SphinxDirective, cells: Table, kind: str) -> list[nodes.Node]:
-    """A table as a directive returns it, of that class."""
+def table(directive: SphinxDirective, cells: Table, kind: str, first: int = 0) -> list[nodes.Node]:
+    """A table as a directive returns it, of that class. On paper its first column, which most often names
+    things, has so many percent, or a third, a quarter or a fifth, as there are others.
+    """
     head, *rows = cells
     lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (head, *rows)]
     lines.insert(1, "|" + "---|" * len(head))
     box = nodes.Element("", *directive.parse_text_to_nodes("\n".join(lines)))
     for one in box.findall(nodes.table):
         one["classes"].append(kind)
-    # On paper the first column, which names things, has a quarter; or a third if there is but one other.
-    first = 25 if len(head) > 2 else 33
+    first = first or (33 if len(head) == 2 else 25 if len(head) <= 6 else 20)
     others = (100 - first) // (len(head) - 1)
     widths = [first] + [others] * (len(head) - 1)
     spec = "".join(rf"\X{{{width}}}{{100}}" for width in widths)

@@ -241,7 +241,9 @@ class ProfileTable(FromProfile):
         if name not in TABLES:
             raise self.error(f"{self.name}: expected one of {', '.join(TABLES)}, not {name}")
         try:
-            return table(self, TABLES[name](self.found()), f"profile-{name}")
+            return table(
+                self, TABLES[name](self.found()), f"profile-{name}", 50 if name == "functions" else 0
+            )
         except RunError as error:
             raise self.error(f"{self.name}: {error}") from None
 
