@@ -3,6 +3,7 @@
 A gate must not depend on the machine's speed or on luck: no deadline, and the same examples in every run.
 """
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ from tests.browsing import chromium
 
 settings.register_profile("gates", deadline=None, derandomize=True)
 settings.load_profile("gates")
+
+# A shell lets what it runs in the background ignore interrupts, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

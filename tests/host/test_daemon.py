@@ -108,7 +108,6 @@ def test_an_interrupted_caller_takes_the_daemon_with_it(tmp_path: Path) -> None:
     caller = os.fork()
     if not caller:
         try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
             daemon.spawn(serve)
         except KeyboardInterrupt:
             os._exit(130)
