@@ -52,8 +52,10 @@ def spawn(serve: Serve, *, keep_output: bool = False) -> None:
         _child(serve, writer, keep_output)
     os.close(writer)
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        with os.fdopen(reader, "rb") as pipe:
+        with os.fdopen(reader, "rb") as pipe, _woken_by_signals() as wakeup:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            while reader not in select.select((reader, wakeup.fileno()), (), ())[0]:
+                wakeup.recv(64)  # a signal that raises has done so before this
             said = pipe.read()
     except BaseException:  # interrupted while we wait: then the daemon is not wanted either
         os.kill(process, signal.SIGTERM)
@@ -62,6 +64,22 @@ def spawn(serve: Serve, *, keep_output: bool = False) -> None:
     if said != _WORKS:
         _, status = os.waitpid(process, 0)
         raise HostError(said.decode() or f"the tunnel's process ended ({os.waitstatus_to_exitcode(status)})")
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[socket.socket]:
+    """A socket that can be read once a signal has come.
+
+    One that comes between two bytecodes, just before a call that waits, would not end that call.
+    """
+    ours, interpreters = socket.socketpair()
+    with ours, interpreters:
+        interpreters.setblocking(False)
+        before = signal.set_wakeup_fd(interpreters.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ours
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _child(serve: Serve, writer: int, keep_output: bool) -> None:
