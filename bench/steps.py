@@ -37,7 +37,7 @@ def without_segments() -> None:
     def send_joined(*_: object) -> bool:
         return False
 
-    Udp.send_joined = send_joined  # type: ignore[assignment,method-assign]
+    Udp.send_joined = send_joined  # type: ignore[assignment,method-assign]  # a step undone
 
 
 def without_gro() -> None:
@@ -48,7 +48,7 @@ def without_gro() -> None:
         complete(self, port, train)
         port.socket.setsockopt(SOL_UDP, UDP_GRO, 0)
 
-    OffloadUdp.__init__ = init  # type: ignore[method-assign]
+    OffloadUdp.__init__ = init  # type: ignore[method-assign]  # a step undone
 
 
 def without_joining() -> None:
@@ -66,7 +66,7 @@ def without_limit() -> None:
     def limit_super_packets(tun: Tun, mtu: int) -> None:
         pass
 
-    tunnel.limit_super_packets = limit_super_packets  # type: ignore[attr-defined]
+    tunnel.limit_super_packets = limit_super_packets  # type: ignore[attr-defined]  # a step undone
 
 
 def without_long_trains() -> None:
@@ -79,7 +79,7 @@ def without_long_trains() -> None:
     def gather_one(self: OffloadUdp, first: Received, limit: int) -> None:
         gather(self, first, 1 if first.length > first.pitch else limit)
 
-    OffloadTun._cut, OffloadUdp._gather = cut_one, gather_one  # type: ignore[method-assign]
+    OffloadTun._cut, OffloadUdp._gather = cut_one, gather_one  # type: ignore[method-assign]  # a step undone
 
 
 STEPS: Final[dict[str, Callable[[], None]]] = {

@@ -32,10 +32,10 @@ text { font-family: "Noto Sans CJK SC"; font-size: 12.5px; fill: #111 }
 .box { stroke: #777; fill: none } .box.full { fill: #dcebfa } .box.new { fill: #f8ddcb }
 .bar { stroke: #2f7fd6; fill: #c9def5 } .bar.ours { fill: #2f7fd6 }
 .bar.peer { stroke: #c4580e; fill: #eebd9c } .spread { stroke: #111; stroke-width: 1.25 }
-.part { stroke: #555; stroke-width: .5 } .part.kernel { fill: #8a8f96 } .part.cipher { fill: #0b6b64 }
-.part.library { fill: #7cc4bd }
-.part.interpreter { fill: #2f7fd6 } .part.numpy { fill: #a9cdf2 } .part.libc { fill: #e3e3e3 }
-.part.program { fill: #eebd9c }
+.part { stroke: #555; stroke-width: .5 } .part.of-kernel { fill: #8a8f96 } .part.of-cipher { fill: #0b6b64 }
+.part.of-library { fill: #7cc4bd }
+.part.of-interpreter { fill: #2f7fd6 } .part.of-numpy { fill: #a9cdf2 } .part.of-libc { fill: #e3e3e3 }
+.part.of-program { fill: #eebd9c }
 """
 
 

@@ -104,7 +104,7 @@ def chart(profile: Profile) -> Drawing:
         for part, us in side.parts.items():
             if us:
                 parts.append(
-                    f'<rect class="part {part}" x="{x:.2f}" y="{middle - BAR / 2:g}"'
+                    f'<rect class="part of-{part}" x="{x:.2f}" y="{middle - BAR / 2:g}"'
                     f' width="{us * scale:.2f}" height="{BAR:g}"/>'
                 )
                 x += us * scale
@@ -123,7 +123,7 @@ def legend(parts: Iterable[str]) -> tuple[list[str], float]:
         if x + wide > WIDTH:
             x, y = 0.0, y + ROW
         drawn.append(
-            f'<rect class="part {part}" x="{x:g}" y="{y + 5:g}" width="{SWATCH:g}" height="{SWATCH:g}"/>'
+            f'<rect class="part of-{part}" x="{x:g}" y="{y + 5:g}" width="{SWATCH:g}" height="{SWATCH:g}"/>'
         )
         drawn.append(text(x + SWATCH + 4, y + 15, PARTS[part], "label", "start"))
         x += wide + 10

@@ -60,7 +60,7 @@ def profile(tmp_path: Path) -> Profile:
 def test_every_part_that_is_measured_is_known_to_the_book_and_has_its_colour() -> None:
     assert set(PARTS) == {*MEASURED, CIPHER, "program"}
     style = (DOCS / "_ext" / "static" / "drawings.css").read_text()
-    assert all(f".part.{part} " in style for part in PARTS)
+    assert all(f".part.of-{part} " in style for part in PARTS)
 
 
 def test_a_bar_is_as_long_as_its_time_and_its_parts_follow_each_other(profile: Profile) -> None:
@@ -68,7 +68,7 @@ def test_a_bar_is_as_long_as_its_time_and_its_parts_follow_each_other(profile: P
     bars = [bar for bar in tree.iter(f"{SVG}rect") if float(bar.get("height", 0)) == performance_profile.BAR]
     found = [(str(bar.get("class")), float(bar.get("x", 0)), float(bar.get("width", 0))) for bar in bars]
     assert [kind for kind, _, _ in found] == [
-        *("part kernel", "part cipher", "part numpy", "part program", "part program")
+        *("part of-kernel", "part of-cipher", "part of-numpy", "part of-program", "part of-program")
     ]
     unit = found[0][2]
     assert [length / unit for _, _, length in found] == pytest.approx([1, 3, 2, 1, 1], rel=0.01)
