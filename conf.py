@@ -27,6 +27,7 @@ extensions = [
     "noise_drawings",
     "bytecards",
     "bytestrip",
+    "packetcards",
     "wireguard_drawings",
     "timer_states",
     "performance",

@@ -10,7 +10,7 @@ colour alone, and each card and each of its fields has an address (`#bytecard-in
 `#bytecard-initiation-40`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -190,32 +190,39 @@ def paragraph(*children: nodes.Node, kind: str) -> nodes.paragraph:
     return made
 
 
-class ByteCard(SphinxDirective):
-    """`{bytecard} NAME`: the card of one message of the scene."""
+@dataclass(frozen=True)
+class Field:
+    """A row of a card: some bytes, their name and meaning, and the kind that gives them a colour.
+
+    ``inside`` is what an encrypted field holds; ``told`` stands for the bytes where they are many and alike.
+    """
+
+    offset: int
+    value: bytes
+    name: str
+    meaning: str
+    kind: str
+    inside: Plaintext | None = None
+    told: str = ""
+
+
+class Card(SphinxDirective):
+    """What the directives of byte cards share: the argument names the card."""
 
     required_arguments = 1
     option_spec: ClassVar = {"class": directives.class_option}
 
-    def run(self) -> list[nodes.Node]:
+    def card(self, label: str, caption: str, fields: Iterable[Field]) -> list[nodes.Node]:
         """The table, with the widths that the PDF gives its columns."""
-        card = self.arguments[0]
-        if card not in CARDS:
-            raise self.error(f"no message is called {card!r}; there are: {', '.join(CARDS)}")
-        flight = message(card)
-        self.options["name"] = label = f"bytecard-{card}"
+        self.options["name"] = label
         table = nodes.table("", classes=["bytecard", *self.options.get("class", [])])
-        kind = NAMES[MessageType(flight.data[0])]
-        way = f"{flight.source} → {flight.destination}"
-        moment = tell_moment(flight.sent).replace(" ", "\N{NO-BREAK SPACE}")
-        caption = f"{kind}：{len(flight.data)} 字节，{way}，{moment}"
         table += nodes.title("", caption, translatable=False)
         group = nodes.tgroup("", cols=3)
         group += [nodes.colspec("", colwidth=width) for width in (6, 6, 88)]
         group += nodes.thead("", self._row(["偏移"], ["长度"], ["字段"]))
         body = nodes.tbody()
-        inside = plaintexts(flight.data)
-        for run in annotate(flight.data):
-            body += self._field(label, run, inside.get(run.name))
+        for field in fields:
+            body += self._field(label, field)
         group += body
         table += group
         self.set_source_info(table)
@@ -223,22 +230,19 @@ class ByteCard(SphinxDirective):
         widths = addnodes.tabular_col_spec(spec=r"\X{9}{100}\X{9}{100}\X{82}{100}")
         return [widths, table]
 
-    def _field(self, label: str, run: Run, inside: Plaintext | None) -> nodes.row:
-        value = tell_value(run)
+    def _field(self, label: str, field: Field) -> nodes.row:
         parts: list[nodes.Node] = [
-            paragraph(
-                nodes.strong("", run.name),
-                nodes.Text("  " + run.zh + (f"（{value}）" if value else "")),
-                kind="name",
-            ),
-            paragraph(*octets(run.value), kind="octets"),
+            paragraph(nodes.strong("", field.name), nodes.Text("  " + field.meaning), kind="name"),
+            paragraph(nodes.Text(field.told), kind="octets")
+            if field.told
+            else paragraph(*octets(field.value), kind="octets"),
         ]
-        if inside:
+        if inside := field.inside:
             told = paragraph(nodes.strong("", "明文"), nodes.Text("：" + inside.meaning), kind="plaintext")
             parts += [told, paragraph(*octets(inside.value), kind="octets")] if inside.value else [told]
-        row = self._row([str(run.offset)], [str(run.size)], parts)
-        row["classes"].append(f"bytecard-{KINDS[run.name]}")
-        row["ids"].append(f"{label}-{run.offset}")
+        row = self._row([str(field.offset)], [str(len(field.value))], parts)
+        row["classes"].append(f"bytecard-{field.kind}")
+        row["ids"].append(f"{label}-{field.offset}")
         return row
 
     @staticmethod
@@ -250,6 +254,28 @@ class ByteCard(SphinxDirective):
                 *(paragraph(nodes.Text(x), kind="cell") if isinstance(x, str) else x for x in cell),
             )
         return row
+
+
+class ByteCard(Card):
+    """`{bytecard} NAME`: the card of one message of the scene."""
+
+    def run(self) -> list[nodes.Node]:
+        """The table."""
+        card = self.arguments[0]
+        if card not in CARDS:
+            raise self.error(f"no message is called {card!r}; there are: {', '.join(CARDS)}")
+        flight = message(card)
+        kind = NAMES[MessageType(flight.data[0])]
+        way = f"{flight.source} → {flight.destination}"
+        moment = tell_moment(flight.sent).replace(" ", "\N{NO-BREAK SPACE}")
+        caption = f"{kind}：{len(flight.data)} 字节，{way}，{moment}"
+        return self.card(f"bytecard-{card}", caption, map(self._of_run, annotate(flight.data)))
+
+    def _of_run(self, run: Run) -> Field:
+        value = tell_value(run)
+        inside = plaintexts(message(self.arguments[0]).data).get(run.name)
+        meaning = run.zh + (f"（{value}）" if value else "")
+        return Field(run.offset, run.value, run.name, meaning, KINDS[run.name], inside)
 
 
 def add_styles(app: Sphinx) -> None:
