@@ -17,6 +17,7 @@ from glasstunnel.host.tun_offload import MtuOf
 from glasstunnel.host.udp import Udp, can_join
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.events import Path
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 
 VARIABLE = "GLASSTUNNEL_DATA_PATH"
 """In the environment: "plain" keeps a tunnel from taking the fast path."""
@@ -101,9 +102,10 @@ class DataPath(Protocol):
         """The sockets have been replaced by others: from now on use those."""
 
 
-def choose(tun: Tun, udp: Udp, mtu_of: MtuOf) -> DataPath:
-    """The data path for this TUN and these sockets."""
-    return OffloadPath(tun, udp, mtu_of) if tun.offload else PlainPath(tun, udp, mtu_of)
+def choose(tun: Tun, udp: Udp, mtu_of: MtuOf, framing: Framing = TRANSPORT_DATA) -> DataPath:
+    """The data path for this TUN, these sockets and this protocol."""
+    path = OffloadPath if tun.offload else PlainPath
+    return path(tun, udp, mtu_of, framing)
 
 
 def offload_wanted() -> bool:

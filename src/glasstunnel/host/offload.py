@@ -12,14 +12,15 @@ from glasstunnel.host.tun_offload import MtuOf, OffloadTun
 from glasstunnel.host.udp import LONGEST, SEGMENTS, Udp
 from glasstunnel.host.udp_offload import OffloadUdp
 from glasstunnel.wireguard.events import Path
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 from glasstunnel.wireguard.train import Train
 
 
 class OffloadPath:
     """The fast data path: a :class:`~glasstunnel.host.backend.DataPath` for kernels since Linux 5.0."""
 
-    def __init__(self, tun: Tun, udp: Udp, mtu_of: MtuOf) -> None:
-        self.burst = Train()
+    def __init__(self, tun: Tun, udp: Udp, mtu_of: MtuOf, framing: Framing = TRANSPORT_DATA) -> None:
+        self.burst = Train(framing)
         self.packets = OffloadTun(tun, self.burst, mtu_of)
         self._udp = udp
         self._former: Counter[str] = Counter()  # errors of sockets that are closed

@@ -20,13 +20,12 @@ from glasstunnel.host.udp import ANCILLARY, Address, Udp, UdpSocket
 from glasstunnel.ip import packet
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.events import Path
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 
 ROWS = 128
 """Packets in a burst: with 16 the plain path costs a sixth more CPU time per bit, with 64 hardly more."""
+_HEADS = {size: struct.Struct(form) for size, form in ((1, "B"), (8, "<Q"))}  # of a framing
 _LONGEST = 0xFFFF  # bytes: a row holds whatever UDP can carry, whatever the peer's MTU is
-_HEAD = struct.Struct("<Q")  # type, three reserved bytes, receiver index
-_TYPE_MASK = 0xFFFFFFFF
-_TRANSPORT_DATA = 4
 _MSG_TRUNC = 0x20
 # The byte of the traffic class that matters: IPv4 gives one, IPv6 an int.
 _LOW_BYTE = 0 if sys.byteorder == "little" else -1
@@ -120,6 +119,7 @@ class PlainUdp:
         self._receive = socket.socket.recvmsg_into
         self._burst = burst
         self._rows = [[row] for row in burst.wire]
+        self._head = _HEADS[burst.framing.head]
         self._carried = 0
         self._carried_from: tuple[Address, bytes, int] = (("", 0), b"", 0)
 
@@ -136,8 +136,8 @@ class PlainUdp:
         carried over.
         """
         burst, rows, size, carried = self._burst, self._rows, self._burst.size, self._carried
-        buf, pitch, receive, head_of = burst.buf, burst.pitch, self._receive, _HEAD.unpack_from
-        n, run, run_ecn = 0, 0, 0
+        buf, pitch, receive, head_of = burst.buf, burst.pitch, self._receive, self._head.unpack_from
+        n, run, run_ecn, framing = 0, 0, 0, burst.framing
         sender: Address = ("", 0)
         ours = b""
         for _ in range(min(limit, burst.capacity)):
@@ -153,16 +153,18 @@ class PlainUdp:
                 except OSError as error:
                     self.errors[errno_name(error)] += 1
                     break
-                if flags & _MSG_TRUNC or length < _HEAD.size:
-                    self.errors["too long" if flags & _MSG_TRUNC else "too short"] += 1
-                    continue
+                if flags & _MSG_TRUNC or length < framing.head:
+                    if flags & _MSG_TRUNC or length < framing.least:
+                        self.errors["too long" if flags & _MSG_TRUNC else "too short"] += 1
+                        continue
+                    burst.wire[n][length : framing.head] = bytes(framing.head - length)
                 (_, _, local), (_, _, tos) = ancillary
                 ecn = tos[_LOW_BYTE] & 3
             (head,) = head_of(buf, n * pitch)
             size[n] = length
             if not n:
                 run, run_ecn, sender, ours = head, ecn, address, local
-                if head & _TYPE_MASK != _TRANSPORT_DATA:
+                if not framing.is_data(burst.wire[0]):
                     n = 1
                     break
             elif head != run or address != sender or local != ours or ecn != run_ecn:
@@ -176,8 +178,8 @@ class PlainUdp:
 class PlainPath:
     """The plain data path: the :class:`~glasstunnel.host.backend.DataPath` of every kernel."""
 
-    def __init__(self, tun: Tun, udp: Udp, mtu_of: MtuOf) -> None:
-        self.burst = Burst(ROWS, _LONGEST)
+    def __init__(self, tun: Tun, udp: Udp, mtu_of: MtuOf, framing: Framing = TRANSPORT_DATA) -> None:
+        self.burst = Burst(ROWS, _LONGEST, framing)
         self.packets = PlainTun(tun, self.burst, mtu_of)
         self.datagrams = [PlainUdp(one, self.burst) for one in udp.sockets]
         self._udp = udp

@@ -21,12 +21,10 @@ from glasstunnel.host.udp import LONGEST, SEGMENTS
 from glasstunnel.ip import PacketError, merging, packet, virtio
 from glasstunnel.ip.segmentation import SuperPacket
 from glasstunnel.ip.virtio import VnetHeader
-from glasstunnel.wireguard.burst import HEADROOM
-from glasstunnel.wireguard.messages import KEEPALIVE_SIZE, padded_size
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 from glasstunnel.wireguard.train import FEW, LONE, ROWS, Train
 
 _ROOM = virtio.SIZE + 0xFFFF  # bytes: a header and the longest packet
-_BEFORE = HEADROOM - virtio.SIZE  # where the header of a packet that lies in a row begins
 _REMEMBERED = 128  # pitches
 # By IP version: where version, traffic class and length end, where the destination begins and ends
 _ALIKE = {4: (4, 16, 20), 6: (6, 24, 40)}
@@ -41,14 +39,14 @@ MtuOf = Callable[[bytes], int]
 """The MTU towards an inner destination, in bytes."""
 
 
-def limit_super_packets(tun: Tun, mtu: int) -> None:
+def limit_super_packets(tun: Tun, mtu: int, framing: Framing = TRANSPORT_DATA) -> None:
     """Let the kernel make super-packets no longer than the datagrams of one train can carry.
 
     One that is a little longer would take two calls to send, and be two trains on the other side. What the
     kernel refuses stays as it is: that costs speed, nothing else. Linux counts the longest headers of TCP
     that it knows (MAX_TCP_HEADER) into the size, so it is the greatest that holds no packet more.
     """
-    packets = min(SEGMENTS, LONGEST // (KEEPALIVE_SIZE + mtu)) + 1
+    packets = min(SEGMENTS, LONGEST // framing.size(mtu, mtu)) + 1
     longest = max(_GSO_LEAST, min(packets * (mtu - _HEADERS) + _HEADERS - 1, _GSO_MAX_SIZE))
     with suppress(OSError), tun.namespace():
         index = socket.if_nametoindex(tun.current_name())
@@ -70,6 +68,7 @@ class OffloadTun:
         self.errors: Counter[str] = Counter()
         """Packets lost in reading and writing, by reason."""
         self._fd, self._train, self._mtu_of = tun.fd, train, mtu_of
+        self._headroom, self._datagram_size = train.framing.headroom, train.framing.size
         self._destination = b""  # of the last run
         self._first = memoryview(bytearray(_ROOM))  # header and packet that begin a run
         self._packet = self._first[:0]  # that packet, if it waits
@@ -131,13 +130,13 @@ class OffloadTun:
     def _cut(self, size: int, limit: int) -> None:
         """Cut super-packets into packets of ``size`` bytes, while they fit into the train."""
         train = self._train
-        train.arrange(KEEPALIVE_SIZE + padded_size(size, self.mtu))
+        train.arrange(self._datagram_size(size, self.mtu))
         n, shorter = 0, {}
         while (
             n < train.capacity and self._super and self._super.size == size and self._continues(self._packet)
         ):
             some = min(self._super.packets - self._done, train.capacity - n)
-            last = self._super.cut(train.rows[n:, HEADROOM:], self._done, some)
+            last = self._super.cut(train.rows[n:, self._headroom :], self._done, some)
             n += some
             if last < size:
                 shorter[n - 1] = last
@@ -152,7 +151,7 @@ class OffloadTun:
     def _gather(self, size: int, limit: int) -> None:
         """Take an ordinary packet, and those that follow to the same destination and are no longer."""
         train = self._train
-        pitch = KEEPALIVE_SIZE + padded_size(size, self.mtu) if limit > 1 else LONE
+        pitch = self._datagram_size(size, self.mtu) if limit > 1 else LONE
         train.arrange(pitch)
         train.plain[0][:size] = self._packet
         self._todo[: virtio.SIZE] = self._first[: virtio.SIZE]
@@ -188,7 +187,7 @@ class OffloadTun:
                 self._targets.clear()
             todo, buf = self._todo, self._train.buf
             found = self._targets[pitch] = [
-                (todo[i * virtio.SIZE : (i + 1) * virtio.SIZE], buf[i * pitch + HEADROOM :])
+                (todo[i * virtio.SIZE : (i + 1) * virtio.SIZE], buf[i * pitch + self._headroom :])
                 for i in range(self._train.capacity)
             ]
         return found
@@ -200,7 +199,7 @@ class OffloadTun:
         if n >= FEW and headers == headers[: virtio.SIZE] * n:
             todo = VnetHeader.parse(headers)
             if todo.flags & virtio.NEEDS_CSUM:
-                rows = train.rows[:n, HEADROOM:]
+                rows = train.rows[:n, self._headroom :]
                 virtio.finish_checksums(rows, train.whole, train.shorter, todo.csum_start, todo.csum_offset)
             return
         for row, one in enumerate(train.packets()):
@@ -227,7 +226,7 @@ class OffloadTun:
         if end - begin >= FEW:
             whole = train.whole
             shorter = {row - begin: size for row, size in train.shorter.items() if begin <= row < end}
-            packets = train.rows[begin:end, HEADROOM:]
+            packets = train.rows[begin:end, self._headroom :]
             for first, last in merging.runs(packets, whole, shorter):
                 if last - first > 1:
                     length = merging.join(
@@ -242,11 +241,15 @@ class OffloadTun:
                 self._write_one(row)
 
     def _write_one(self, row: int) -> None:
-        wire = self._train.wire[row]
-        wire[_BEFORE:HEADROOM] = virtio.NOTHING
-        self._write(wire[_BEFORE : HEADROOM + self._train.size[row]])
+        train, begin = self._train, self._headroom - virtio.SIZE
+        if begin < 0:  # what lies before the packet is another
+            self.put(train.plain[row][: train.size[row]])
+            return
+        wire = train.wire[row]
+        wire[begin : self._headroom] = virtio.NOTHING
+        self._write(wire[begin : self._headroom + train.size[row]])
 
-    def put(self, packet: bytes) -> None:
+    def put(self, packet: bytes | memoryview) -> None:
         """Give the kernel a packet that lies in no row."""
         self._write(virtio.NOTHING + packet)
 

@@ -15,11 +15,8 @@ from typing import NamedTuple
 from glasstunnel.host.errors import errno_name
 from glasstunnel.host.udp import ANCILLARY, SOL_UDP, UDP_GRO, Address, UdpSocket
 from glasstunnel.wireguard.events import Path
-from glasstunnel.wireguard.messages import KEEPALIVE_SIZE
 from glasstunnel.wireguard.train import LONE, Train
 
-_HEAD = 8  # bytes: type, three reserved bytes, receiver index
-_TRANSPORT_DATA = b"\x04\0\0\0"
 _INT = struct.Struct("=i")
 _LOW_BYTE = 0 if sys.byteorder == "little" else -1  # of the traffic class, as in plain.py
 _ANCILLARY = ANCILLARY + socket.CMSG_SPACE(4)
@@ -45,7 +42,7 @@ class OffloadUdp:
         self.errors: Counter[str] = Counter()
         """Datagrams lost in receiving, by reason."""
         self.fd = port.fd
-        self._port, self._train = port, train
+        self._port, self._train, self._framing = port, train, train.framing
         self._receive = port.socket.recvmsg_into
         port.socket.setsockopt(SOL_UDP, UDP_GRO, 1)
         self._waits: Received | None = None  # what did not fit into the run
@@ -66,19 +63,21 @@ class OffloadUdp:
             return None
         else:
             first = received
-        if first.pitch >= KEEPALIVE_SIZE and buf[: len(_TRANSPORT_DATA)] == _TRANSPORT_DATA:
+        if first.pitch >= self._framing.shortest and self._framing.is_data(buf):
             train.arrange(first.pitch)
             self._gather(first, limit)
         else:
             train.arrange(LONE)
+            buf[first.pitch : self._framing.head] = bytes(max(0, self._framing.head - first.pitch))
             train.fill(1, first.pitch, {})
-            self._leave(first, first.pitch, 0)
+            if first.length > first.pitch:
+                self._leave(first, first.pitch, 0)
         self.ecn = first.ecn
         return self._port.path(first.sender, first.local)
 
     def _gather(self, first: Received, limit: int) -> None:
         """Make a train of what lies at the begin of the buffer, and of what follows and is like it."""
-        train, pitch, head = self._train, first.pitch, bytes(self._train.buf[:_HEAD])
+        train, pitch, head = self._train, first.pitch, bytes(self._train.buf[: self._framing.head])
         n, shorter, more = 0, {}, first
         while True:
             begin = n * pitch
@@ -95,27 +94,28 @@ class OffloadUdp:
             if received is None:
                 break
             more = received
-            if more[2:] != first[2:] or more.length > more.pitch != pitch or more.pitch > pitch:
+            alike = more[2:] == first[2:] and more.length > 0
+            if not alike or more.length > more.pitch != pitch or more.pitch > pitch:
                 self._leave(more, 0, n * pitch)
                 break
         train.fill(n, pitch, shorter)
 
     def _alike(self, begin: int, received: Received, head: bytes) -> int:
-        """How many of these datagrams, which lie from row ``begin`` on, are for the same receiver index.
+        """How many of these datagrams, which lie from row ``begin`` on, begin with the same head.
 
-        A last one that is too short for any message is not.
+        A last one that is too short for any head does not.
         """
-        train = self._train
-        n = min((received.length + train.pitch - _HEAD) // train.pitch, train.capacity - begin)
-        heads = train.rows[begin : begin + n, :_HEAD].tobytes()
+        train, size = self._train, len(head)
+        n = min((received.length + train.pitch - size) // train.pitch, train.capacity - begin)
+        heads = train.rows[begin : begin + n, :size].tobytes()
         if heads == head * n:
             return n
-        return next(i for i in range(n) if heads[i * _HEAD : (i + 1) * _HEAD] != head)
+        return next(i for i in range(n) if heads[i * size : (i + 1) * size] != head)
 
     def _leave(self, received: Received, used: int, begin: int) -> None:
         """Let what is left, behind the bytes that are used, wait."""
         length = received.length - used
-        if length >= _HEAD:
+        if length >= self._framing.head or not used:
             self._waits = received._replace(length=length, pitch=min(received.pitch, length))
             self._begin = begin + used
         elif length:
@@ -134,7 +134,7 @@ class OffloadUdp:
             pitch = length
             if len(ancillary) > _ALWAYS:
                 (pitch,) = _INT.unpack(ancillary.pop(0)[2])
-            if pitch >= _HEAD:
+            if pitch >= self._framing.least:
                 (_, _, local), (_, _, tos) = ancillary
                 return Received(length, pitch, sender, local, tos[_LOW_BYTE] & 3)
             self.errors["too short"] += 1

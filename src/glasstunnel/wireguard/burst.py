@@ -13,15 +13,16 @@ Section: WP §5.4.6 (header of 16 bytes, padding to 16, tag of 16).
 from array import array
 from collections.abc import Iterable, Iterator
 
-HEADROOM = 16
-"""Bytes before each packet: type, reserved, receiver index, counter."""
-TAILROOM = 31
-"""Bytes after each packet: at most 15 of padding and 16 of tag."""
+from glasstunnel.wireguard.framing import HEADROOM, TAILROOM, TRANSPORT_DATA, Framing
+
+__all__ = ["HEADROOM", "TAILROOM", "Burst"]
+
 _ALIGNMENT = 64  # a cache line, so that two rows never share one
 
 
 class Burst:
-    """Room for ``rows`` packets of at most ``mtu`` bytes each.
+    """Room for ``rows`` packets of at most ``mtu`` bytes each, which lie in their datagrams as ``framing``
+    says.
 
     Row ``i`` begins at ``i * pitch`` of ``buf``. While it holds a packet, ``size[i]`` is the packet's length
     and the packet lies at ``plain[i]``; while it holds a datagram, ``size[i]`` is the datagram's length and
@@ -31,21 +32,22 @@ class Burst:
         ValueError: if ``rows`` is below 1, or if a row would be longer than a datagram can be (65535 bytes).
     """
 
-    __slots__ = ("buf", "capacity", "n", "pitch", "plain", "size", "wire")
+    __slots__ = ("buf", "capacity", "framing", "n", "pitch", "plain", "size", "wire")
 
-    def __init__(self, rows: int, mtu: int) -> None:
-        room = HEADROOM + mtu + TAILROOM
+    def __init__(self, rows: int, mtu: int, framing: Framing = TRANSPORT_DATA) -> None:
+        room = framing.headroom + mtu + framing.tailroom
         if rows < 1:
             raise ValueError(f"rows: expected at least 1, got {rows}")
         if not 0 <= mtu <= 0xFFFF:
             raise ValueError(f"mtu: expected 0 to 65535 bytes, got {mtu}")
+        self.framing = framing
         self.capacity = rows
         self.pitch = -(-room // _ALIGNMENT) * _ALIGNMENT
         self.buf = memoryview(bytearray(rows * self.pitch))
         self.size = array("H", bytes(2 * rows))
         self.n = 0
         self.wire = [self.buf[i * self.pitch : (i + 1) * self.pitch] for i in range(rows)]
-        self.plain = [row[HEADROOM:] for row in self.wire]
+        self.plain = [row[framing.headroom :] for row in self.wire]
 
     def add_packet(self, packet: bytes | memoryview) -> None:
         """Copy a packet into the next free row."""

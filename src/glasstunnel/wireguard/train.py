@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from glasstunnel.wireguard.burst import HEADROOM, TAILROOM, Burst
-from glasstunnel.wireguard.messages import KEEPALIVE_SIZE, TAG_SIZE
+from glasstunnel.wireguard.burst import Burst
+from glasstunnel.wireguard.framing import HEADROOM, TAILROOM, TRANSPORT_DATA, Framing
+from glasstunnel.wireguard.messages import TAG_SIZE
 
 ROWS: Final = 256
 """Packets of a train at the most."""
@@ -36,12 +37,12 @@ class Layout:
 
     __slots__ = ("_size", "_views", "pitch", "plain", "rows", "wire")
 
-    def __init__(self, buf: Bytes, pitch: int) -> None:
+    def __init__(self, buf: Bytes, pitch: int, headroom: int) -> None:
         count = min(ROWS, ROOM // pitch)
         self.pitch = pitch
         self.rows: Bytes = buf[: count * pitch].reshape(count, pitch)
         self.wire: Views = [buf.data[i * pitch : (i + 1) * pitch] for i in range(count)]
-        self.plain: Views = [row[HEADROOM:] for row in self.wire]
+        self.plain: Views = [row[headroom:] for row in self.wire]
         self._size = -1
         self._views: tuple[Views, Views] = [], []
 
@@ -57,7 +58,7 @@ class Layout:
 
 
 class Train(Burst):
-    """Room for a train, of any pitch.
+    """Room for a train, of any pitch; packets lie in their datagrams as ``framing`` says.
 
     ``rows`` is the buffer as a matrix, one datagram a row. ``whole`` is the size of all rows in use but the
     ``shorter`` ones.
@@ -65,7 +66,8 @@ class Train(Burst):
 
     __slots__ = ("_bytes", "_layouts", "blocks", "counters", "layout", "nonces", "rows", "shorter", "whole")
 
-    def __init__(self) -> None:
+    def __init__(self, framing: Framing = TRANSPORT_DATA) -> None:
+        self.framing = framing
         self._bytes: Bytes = np.zeros(ROOM + HEADROOM + LONE, np.uint8)
         self.buf = self._bytes.data
         self.size = array("H", bytes(2 * ROWS))
@@ -92,13 +94,13 @@ class Train(Burst):
         return min(self.shorter.values(), default=self.whole)
 
     def arrange(self, pitch: int) -> None:
-        """Let the rows begin at multiples of ``pitch``, at least 32 bytes; what lies in them stays there."""
+        """Let the rows begin at multiples of ``pitch``; what lies in them stays there."""
         layout = self._layouts.get(pitch)
         if layout is None:
-            assert KEEPALIVE_SIZE <= pitch <= LONE
+            assert self.framing.shortest <= pitch <= LONE
             if len(self._layouts) >= _LAYOUTS:
                 self._layouts.clear()
-            layout = self._layouts[pitch] = Layout(self._bytes, pitch)
+            layout = self._layouts[pitch] = Layout(self._bytes, pitch, self.framing.headroom)
         self.layout = layout
         self.pitch, self.capacity = pitch, len(layout.wire)
         self.wire, self.plain, self.rows = layout.wire, layout.plain, layout.rows
