@@ -17,6 +17,7 @@ from glasstunnel.host.udp import SOL_UDP, UDP_GRO, Udp, UdpSocket
 from glasstunnel.host.udp_offload import OffloadUdp, Received
 from glasstunnel.ip import merging
 from glasstunnel.wireguard import arrivals, vector
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 from glasstunnel.wireguard.train import ROWS, Train
 
 
@@ -63,7 +64,7 @@ def without_joining() -> None:
 def without_limit() -> None:
     """Super-packets longer than one call can send."""
 
-    def limit_super_packets(tun: Tun, mtu: int) -> None:
+    def limit_super_packets(tun: Tun, mtu: int, framing: Framing = TRANSPORT_DATA) -> None:
         pass
 
     tunnel.limit_super_packets = limit_super_packets  # type: ignore[attr-defined]  # a step undone
