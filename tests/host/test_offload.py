@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -191,6 +192,23 @@ def test_open_checksums_are_closed(rig: Rig, number: int, kinds: str) -> None:
     assert [one for run in runs_of_packets(path) for one in run] == sent
 
 
+@pytest.mark.parametrize("number", [1, 4])
+@pytest.mark.parametrize("where", [(20, 1000), (65535, 65535), (60, 0)])
+def test_a_checksum_outside_its_packet_is_counted_and_stays_open(
+    rig: Rig, number: int, where: tuple[int, int]
+) -> None:
+    """Whatever the header says: of the last, the field would be inside the first packet alone."""
+    tun, _, path = rig
+    sent = [udp_packet(ONE, TWO, b"x" * (34 if not i else 12)) for i in range(number)]
+    todo = struct.pack("<BBHHHH", 1, 0, 0, 0, *where)
+    for packet in sent:
+        tun.kernel.send(todo + packet)
+    found = [one for run in runs_of_packets(path) for one in run]
+    assert found[1:] == sent[1:]
+    assert (found == sent) == (where != (60, 0))
+    assert path.errors == Counter({"checksum outside its packet": number - (where == (60, 0))})
+
+
 def test_what_is_no_packet_or_no_super_packet_is_counted_and_passed_over(rig: Rig) -> None:
     tun, _, path = rig
     good = ip_packet("10.0.0.1", "10.0.0.2")
@@ -220,10 +238,10 @@ def test_a_limit_of_one_reads_nothing_ahead(rig: Rig) -> None:
 def fill(path: OffloadPath, sent: list[bytes]) -> None:
     """Put packets into a train, of which the first is the longest."""
     path.burst.arrange(32 + -(-len(sent[0]) // 16) * 16)
-    for row, packet in enumerate(sent):
-        path.burst.plain[row][: len(packet)] = packet
     shorter = {row: len(packet) for row, packet in enumerate(sent) if len(packet) < len(sent[0])}
     path.burst.fill(len(sent), len(sent[0]), shorter)
+    for row, packet in enumerate(sent):
+        path.burst.plain[row][: len(packet)] = packet
 
 
 def test_one_flow_is_written_by_one_call_and_what_is_left_out_parts_it(rig: Rig) -> None:
@@ -400,9 +418,9 @@ def sealed(path: OffloadPath, sizes: list[int]) -> list[bytes]:
     """Put datagrams into a train, of which the first is the longest; return them."""
     sent = [bytes([i % 251]) * size for i, size in enumerate(sizes)]
     path.burst.arrange(sizes[0])
+    path.burst.fill(len(sent), sizes[0], {row: size for row, size in enumerate(sizes) if size < sizes[0]})
     for row, datagram in enumerate(sent):
         path.burst.wire[row][: len(datagram)] = datagram
-    path.burst.fill(len(sent), sizes[0], {row: size for row, size in enumerate(sizes) if size < sizes[0]})
     return sent
 
 
@@ -536,6 +554,15 @@ def test_the_memory_for_pitches_is_bounded(rig: Rig) -> None:
             assert runs_of_datagrams(path)
     for cache in (path.burst._layouts, path.packets._targets):
         assert 0 < len(cache) <= 128
+
+
+def test_a_stranger_s_ever_new_lengths_prepare_no_rows(rig: Rig) -> None:
+    _, udp, path = rig
+    with Sender(udp) as sender:
+        for size in range(16, 1400, 50):
+            sender.send(data(7, bytes(size)))
+            assert runs_of_datagrams(path) == [[data(7, bytes(size))]]
+            assert len(path.burst.wire) == 4
 
 
 def test_the_segments_of_the_stand_in_are_complete_packets() -> None:

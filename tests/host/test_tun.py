@@ -1,5 +1,6 @@
 """The TUN interface: it is ours alone, carries whole packets, and goes when its file descriptor goes."""
 
+import errno
 import fcntl
 import os
 import select
@@ -19,7 +20,7 @@ from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.tun import Tun
 from tests.host.fakes import NOBODY, in_a_child, ip_packet
 
-TUNSETVNETHDRSZ, TUNGETVNETHDRSZ = 0x400454D8, 0x800454D7  # linux/if_tun.h
+TUNSETVNETHDRSZ, TUNGETVNETHDRSZ, TUNGETVNETLE = 0x400454D8, 0x800454D7, 0x800454DD  # linux/if_tun.h
 
 
 @pytest.mark.parametrize("name", ["wg0", "a", "a-b_c=d+e.f", "fifteen-letters", "0"])
@@ -139,7 +140,32 @@ def test_a_descriptor_that_was_passed_on_has_virtio_headers_as_it_was_opened(
             assert tun.offload == headers
             fcntl.ioctl(tun.fd, TUNGETVNETHDRSZ, size)
             assert struct.unpack("=i", size) == (10 if headers else 12,)
+            little = bytearray(4)
+            fcntl.ioctl(tun.fd, TUNGETVNETLE, little)
+            assert struct.unpack("=i", little) == (int(headers),)
             assert super_packets_pass(interface) == headers
+
+
+@pytest.mark.interop
+def test_an_interface_that_takes_no_such_headers_is_refused_in_one_sentence(
+    namespace: Namespace, interface: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.ioctl
+
+    def ioctl(fd: int, request: int, value: bytes = b"") -> int | bytes:
+        if request == TUNSETVNETHDRSZ:
+            raise OSError(errno.EINVAL, "")
+        return real(fd, request, value)
+
+    sentence = rf"^the interface {interface} takes no virtio headers of 10 bytes in little endian: Invalid"
+    with closing(Tun(interface, offload=True)) as first:
+        monkeypatch.setattr(module.fcntl, "ioctl", ioctl)
+        with pytest.raises(HostError, match=sentence):
+            Tun.adopt(first.fd, offload=True)
+        os.fstat(first.fd)
+    with pytest.raises(HostError, match=sentence):
+        Tun(interface, offload=True)
+    assert interface not in [name for _, name in socket.if_nameindex()]
 
 
 @pytest.mark.interop

@@ -10,6 +10,7 @@ from tests.wireguard.trains import train_of_datagrams, train_of_packets
 def test_rows_lie_end_to_end_and_a_packet_lies_16_bytes_behind_its_row() -> None:
     train = Train()
     train.arrange(100)
+    train.layout.reach(256)
     for row in range(256):
         train.wire[row][:] = bytes((row,)) * 100
     assert bytes(train.buf[: 256 * 100]) == b"".join(bytes((row,)) * 100 for row in range(256))
@@ -25,7 +26,21 @@ def test_a_train_is_256_rows_or_256_kibibytes() -> None:
     train = Train()
     for pitch, capacity in ((32, 256), (1024, 256), (1025, 255), (1452, 180), (65535, 4), (65582, 3)):
         train.arrange(pitch)
+        train.layout.reach(256)
         assert (train.pitch, train.capacity, len(train.wire), len(train.rows)) == (pitch, *[capacity] * 3)
+
+
+def test_rows_are_prepared_when_they_come_into_use() -> None:
+    """Datagrams of ever new lengths cost a stranger's sender more than they cost us."""
+    train = Train()
+    train.arrange(1452)
+    assert len(train.wire) == len(train.plain) == 4
+    for n, prepared in ((1, 4), (4, 4), (5, 8), (6, 8), (45, 45), (46, 90), (100, 180), (180, 180)):
+        train.fill(n, 1440, {})
+        assert len(train.wire) == len(train.plain) == prepared
+        packets, sealed = train.views(1420, {})
+        assert len(packets) == len(sealed) == n
+    assert [bytes(row[:1]) for row in train.wire] == [bytes(1)] * 180
 
 
 def test_without_being_arranged_it_takes_any_datagram() -> None:

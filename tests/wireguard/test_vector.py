@@ -75,9 +75,9 @@ def test_a_reused_train_pads_with_zeros() -> None:
     train = noisy()
     for size in (1400, 5, 100, 33):
         train.arrange(32 + 1408)
+        train.fill(8, size, {7: size - 1})
         for row in range(8):
             train.plain[row][:size] = b"\xee" * size
-        train.fill(8, size, {7: size - 1})
         vector.seal(ours, train, 1420)
         assert vector.open_(theirs, train, LIMIT) == {}
         for row, packet in enumerate(train.packets()):

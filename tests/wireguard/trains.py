@@ -11,10 +11,10 @@ NOISE = 0xA5  # what lies in a train before it is filled
 
 def _fill(train: Train, items: Sequence[bytes], begin: int) -> Train:
     whole = max(map(len, items))
-    for row, item in enumerate(items):
-        train.wire[row][begin : begin + len(item)] = item
     shorter = {row: len(item) for row, item in enumerate(items) if len(item) < whole}
     train.fill(len(items), whole, shorter)
+    for row, item in enumerate(items):
+        train.wire[row][begin : begin + len(item)] = item
     return train
 
 

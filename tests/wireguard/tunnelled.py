@@ -53,11 +53,11 @@ class Tunnel:
         datagrams = [bytes(one) for one in self._sent.datagrams()]
         whole = len(datagrams[0])
         train.arrange(whole)
-        for row, one in enumerate(datagrams):
-            train.wire[row][: len(one)] = one
         train.fill(
             len(datagrams), whole, {row: len(one) for row, one in enumerate(datagrams) if len(one) < whole}
         )
+        for row, one in enumerate(datagrams):
+            train.wire[row][: len(one)] = one
         opened = pair.right.device.open(pair.now, train, _FROM_LEFT, sealed.tos & 3)
         assert list(opened.rows) == list(range(len(datagrams)))
 

@@ -23,6 +23,7 @@ _DEVICE = "/dev/net/tun"
 _TUNSETIFF = 0x400454CA
 _TUNSETOFFLOAD = 0x400454D0
 _TUNSETVNETHDRSZ = 0x400454D8
+_TUNSETVNETLE = 0x400454DC
 _TUNGETIFF = 0x800454D2
 _TUNGETDEVNETNS = 0x54E3
 _IFF_TUN = 0x0001
@@ -66,7 +67,11 @@ class Tun:
         except OSError as error:
             os.close(self.fd)
             raise HostError(_why_no_interface(name, error)) from error
-        self._let_super_packets_pass(offload)
+        try:
+            self._let_super_packets_pass(offload)
+        except HostError:
+            self.close()
+            raise
 
     @classmethod
     def adopt(cls, fd: int, *, offload: bool = False) -> Self:
@@ -105,11 +110,22 @@ class Tun:
         """
         self.offload = offload
         if offload:
-            fcntl.ioctl(self.fd, _TUNSETVNETHDRSZ, _INT.pack(virtio.SIZE))
+            self._shape_headers()
         for offloads in (_TCP | _TUN_F_USO4 | _TUN_F_USO6, _TCP) if offload else (0,):
             with suppress(OSError):
                 fcntl.ioctl(self.fd, _TUNSETOFFLOAD, offloads)
                 break
+
+    def _shape_headers(self) -> None:
+        """Let the virtio headers be of 10 bytes, with little-endian numbers on every machine."""
+        for request, value in ((_TUNSETVNETHDRSZ, virtio.SIZE), (_TUNSETVNETLE, 1)):
+            try:
+                fcntl.ioctl(self.fd, request, _INT.pack(value))
+            except OSError as error:
+                raise HostError(
+                    f"the interface {self.name} takes no virtio headers of {virtio.SIZE} bytes in little "
+                    f"endian: {reason(error)}"
+                ) from error
 
     def current_name(self) -> str:
         """What the interface is called now. Raises :exc:`OSError` (EBADFD) if it was deleted."""

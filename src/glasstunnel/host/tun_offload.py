@@ -197,15 +197,17 @@ class OffloadTun:
         train, n = self._train, self._train.n
         headers = bytes(self._todo[: n * virtio.SIZE])
         if n >= FEW and headers == headers[: virtio.SIZE] * n:
-            todo = VnetHeader.parse(headers)
-            if todo.flags & virtio.NEEDS_CSUM:
+            flags, _, _, _, start, offset = VnetHeader.parse(headers)
+            if not flags & virtio.NEEDS_CSUM:
+                return
+            if start + offset + 2 <= train.shortest:
                 rows = train.rows[:n, self._headroom :]
-                virtio.finish_checksums(rows, train.whole, train.shorter, todo.csum_start, todo.csum_offset)
-            return
+                virtio.finish_checksums(rows, train.whole, train.shorter, start, offset)
+                return
         for row, one in enumerate(train.packets()):
             flags, _, _, _, start, offset = VnetHeader.parse(headers[row * virtio.SIZE :])
-            if flags & virtio.NEEDS_CSUM:
-                virtio.finish_checksum(one, start, offset)
+            if flags & virtio.NEEDS_CSUM and not virtio.finish_checksum(one, start, offset):
+                self.errors["checksum outside its packet"] += 1  # the packet goes on; its receiver drops it
 
     def write(self, rows: Sequence[int]) -> None:
         """Give the kernel the packets in these rows; what it refuses is counted and lost."""

@@ -75,7 +75,7 @@ def finish_checksums(
             overwritten.
         whole: size of the packets in bytes, but for those that are shorter.
         shorter: row to size.
-        start, offset: where to sum from, and where the field is from there.
+        start, offset: where to sum from, and where the field is from there, within every packet.
     """
     field = start + offset
     for row, size in shorter.items():

@@ -33,18 +33,33 @@ Views = list[memoryview]
 
 
 class Layout:
-    """The rows of one pitch, and views of them."""
+    """The rows of one pitch, and views of them.
 
-    __slots__ = ("_size", "_views", "pitch", "plain", "rows", "wire")
+    There are views of the first rows only, until more of them are in use: whoever sends us datagrams of ever
+    new lengths must not make us prepare hundreds of rows for each.
+    """
+
+    __slots__ = ("_data", "_headroom", "_size", "_views", "capacity", "pitch", "plain", "rows", "wire")
 
     def __init__(self, buf: Bytes, pitch: int, headroom: int) -> None:
-        count = min(ROWS, ROOM // pitch)
-        self.pitch = pitch
-        self.rows: Bytes = buf[: count * pitch].reshape(count, pitch)
-        self.wire: Views = [buf.data[i * pitch : (i + 1) * pitch] for i in range(count)]
-        self.plain: Views = [row[headroom:] for row in self.wire]
+        self.pitch, self.capacity = pitch, min(ROWS, ROOM // pitch)
+        self.rows: Bytes = buf[: self.capacity * pitch].reshape(self.capacity, pitch)
+        self.wire: Views = []
+        self.plain: Views = []
+        self._data, self._headroom = buf.data, headroom
         self._size = -1
         self._views: tuple[Views, Views] = [], []
+        self.reach(FEW)
+
+    def reach(self, n: int) -> None:
+        """See to it that there are views of ``n`` rows, or of all."""
+        known = len(self.wire)
+        if n > known:
+            pitch, self._size = self.pitch, -1
+            for i in range(known, min(max(n, 2 * known), self.capacity)):
+                row = self._data[i * pitch : (i + 1) * pitch]
+                self.wire.append(row)
+                self.plain.append(row[self._headroom :])
 
     def views(self, size: int) -> tuple[Views, Views]:
         """Padded packets of ``size`` bytes, and where their ciphertext and tag lie.
@@ -102,12 +117,13 @@ class Train(Burst):
                 self._layouts.clear()
             layout = self._layouts[pitch] = Layout(self._bytes, pitch, self.framing.headroom)
         self.layout = layout
-        self.pitch, self.capacity = pitch, len(layout.wire)
+        self.pitch, self.capacity = pitch, layout.capacity
         self.wire, self.plain, self.rows = layout.wire, layout.plain, layout.rows
 
     def fill(self, n: int, whole: int, shorter: dict[int, int]) -> None:
         """There are ``n`` rows of ``whole`` bytes now, but for those that are shorter."""
         self.n, self.whole, self.shorter = n, whole, shorter
+        self.layout.reach(n)
         self.size[:n] = array("H", [whole]) * n
         for row, size in shorter.items():
             self.size[row] = size
