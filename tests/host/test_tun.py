@@ -159,7 +159,7 @@ def test_an_interface_that_takes_no_such_headers_is_refused_in_one_sentence(
 
     sentence = rf"^the interface {interface} takes no virtio headers of 10 bytes in little endian: Invalid"
     with closing(Tun(interface, offload=True)) as first:
-        monkeypatch.setattr(module.fcntl, "ioctl", ioctl)
+        monkeypatch.setattr("glasstunnel.host.tun.fcntl.ioctl", ioctl)
         with pytest.raises(HostError, match=sentence):
             Tun.adopt(first.fd, offload=True)
         os.fstat(first.fd)

@@ -4,6 +4,7 @@ cut, join, mark and lose.
 Section: Linux segmentation-offloads.rst; udp(7); RFC 3168 and RFC 6040 for marks of congestion.
 """
 
+import json
 import re
 import socket
 import struct
@@ -19,7 +20,9 @@ import pytest
 from glasstunnel.host.namespace import Namespace
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Buffer
+from glasstunnel.wireguard.events import Drop
 from glasstunnel.wireguard.events import Path as Way
+from tests.host.relay import Relay
 from tests.interop import bare
 from tests.interop.end import End, lost, two_hosts
 from tests.interop.lab import PATIENCE, Lab, ping, run, until
@@ -48,15 +51,28 @@ class Cable:
 
     @contextmanager
     def tunnel(
-        self, first: str = "fast", second: str = "fast", *, version: int = 4, mtu: int = 1420
+        self,
+        first: str = "fast",
+        second: str = "fast",
+        *,
+        version: int = 4,
+        mtu: int = 1420,
+        endpoint: str = "",
     ) -> Iterator[tuple[Ours, Ours]]:
-        """Between two ends on these paths; the first is the initiator."""
+        """Between two ends on these paths; the first is the initiator.
+
+        Args:
+            endpoint: where the first finds the second, as a line of a [Peer]; by default on the cable.
+        """
         with (
             self.second.interface(
                 TWO.config(ONE.peer()), TWO.addresses, mtu=mtu, offload=PATHS[second]
             ) as two,
             self.first.interface(
-                ONE.config(TWO.peer(TWO.endpoint(version))), ONE.addresses, mtu=mtu, offload=PATHS[first]
+                ONE.config(TWO.peer(endpoint or TWO.endpoint(version))),
+                ONE.addresses,
+                mtu=mtu,
+                offload=PATHS[first],
             ) as one,
         ):
             for end in (one, two):
@@ -228,6 +244,33 @@ def test_what_is_lost_on_the_cable_is_sent_again(cable: Cable, features: str) ->
         cable.both_ways(4, 1_000_000)
         assert counted(cable.one) + counted(cable.two) > 0
         assert one.tunnel.errors + two.tunnel.errors == {}
+
+
+@pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
+@pytest.mark.parametrize("outer", [4, 6], ids=["outer4", "outer6"])
+@pytest.mark.parametrize("joined", [False, True], ids=["alone", "joined"])
+def test_what_the_network_reorders_and_repeats_tcp_puts_in_order(
+    cable: Cable, joined: bool, outer: int, inner: int
+) -> None:
+    """Datagrams pass a relay; a segment that was joined to the wrong one would spoil the stream."""
+    with cable.two:
+        relay = Relay(TWO.outer[outer], (TWO.outer[outer], TWO.port), seed=outer, twice=0.02, joined=joined)
+    host, port = relay.address
+    there = f"Endpoint = [{host}]:{port}" if outer == 6 else f"Endpoint = {host}:{port}"
+    with closing(relay), relay.serving(), cable.tunnel(endpoint=there) as (one, two):
+        before = out_of_order(cable.two)
+        cable.both_ways(inner)
+        assert relay.reordered > 0
+        assert out_of_order(cable.two) > before
+        assert two.device.drops[Drop.REPLAYED] > 0
+        assert one.tunnel.errors + two.tunnel.errors == {}
+
+
+def out_of_order(namespace: Namespace) -> int:
+    """Segments that TCP had to put in order there."""
+    with namespace:
+        counters = json.loads(run("nstat", "-asz", "--json", "TcpExtTCPOFOQueue"))["kernel"]
+    return int(counters["TcpExtTCPOFOQueue"])
 
 
 @pytest.mark.parametrize("version", [4, 6])
