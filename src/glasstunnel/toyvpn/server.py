@@ -1,0 +1,346 @@
+"""Our server: many sessions on one port, each with an address of its own.
+
+Rule: **who has a place keeps it as long as it answers.** Whenever somebody else wants the place, be it the
+same client from another port or another client when no address is free, the session is asked through its
+tunnel, and yields if nothing comes from it within 2 s. The sample answers within its 100 ms, so it holds what
+it has; and a newcomer is served before it gives up, 5 s after its handshake.
+
+What a datagram proves. Data is neither encrypted nor authenticated, so a datagram proves nothing but that
+somebody wrote it. What we can do is to make a lie cost something:
+
+- Data counts only from the address and port of a session, and only with that session's address as inner
+  source. Who can forge the outer source can inject packets, as into the sample; nothing helps against it.
+- A session follows its client to **another port of the same host** on the strength of the inner source, after
+  the old port has been asked in vain: so NAT rebinding is survived, with a gap of 2 s. Who sits behind the
+  same NAT, and can silence the client for 2 s, can take over its session.
+- To **another host** a session goes only with the secret and its token, which our client sends when it hears
+  nothing. The sample's client has no token; from another host it is a new client. Otherwise one datagram from
+  anywhere would lead the downlink of any session astray.
+- Who reads the traffic knows secret and token, and can do all of that. That is what WireGuard is for.
+
+An empty datagram, with which the sample lets anybody who forges a source end a session, is ignored; a session
+ends by silence, by its goodbye, which holds the token, or by giving way.
+
+How long the sample's client lives: it crashes at the first moment of rest that comes 20 s after its TUN last
+gave it a packet (:mod:`~glasstunnel.toyvpn.sample_client`). Keepalives do not help it. An echo request does,
+for the phone's kernel puts the answer into the TUN: it is sent when the client has sent no packet for 6 s, so
+three in a row must be lost before the client dies. This needs a phone that answers and a route of the
+parameters that leads the answer into the tunnel; where there is none, nothing the server can do keeps an idle
+or downloading client alive beyond 20 s. Section: ToyVpnServer.cpp ``main``, ToyVpnConnection.java ``run``.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from hmac import compare_digest
+from math import inf
+
+from glasstunnel.ip import packet
+from glasstunnel.toyvpn import echoes
+from glasstunnel.toyvpn.attempts import Attempts
+from glasstunnel.toyvpn.events import (
+    Began,
+    Burst,
+    Drop,
+    End,
+    Ended,
+    Event,
+    Moved,
+    Opened,
+    Path,
+    Refused,
+    Sealed,
+    Send,
+)
+from glasstunnel.toyvpn.messages import (
+    BUFFER,
+    COPIES,
+    HANDSHAKE_LIMIT,
+    KEEPALIVE,
+    Handshake,
+    MessageError,
+    parse_handshake,
+)
+from glasstunnel.toyvpn.parameters import Parameters
+from glasstunnel.toyvpn.pool import Pool
+from glasstunnel.toyvpn.session import TIMES, Due, Rival, Session, Times
+
+
+class Server:
+    """The server of all who know ``secret``.
+
+    Args:
+        secret: one byte or more, no NUL among them.
+        parameters: what clients get; the addresses are those of a session where there is a pool, and else
+            those of the only client.
+        pool: where addresses come from; None for that one client.
+        own: our address in the tunnel, packed, if the pool does not say.
+
+    Raises:
+        MessageError: if the secret cannot be sent.
+        ParameterError: if the parameters do not fit the reply.
+        PoolError: if there is neither a pool nor an address.
+    """
+
+    def __init__(
+        self,
+        secret: bytes,
+        parameters: Parameters,
+        pool: Pool | None = None,
+        *,
+        own: Sequence[bytes] = (),
+        times: Times = TIMES,
+    ) -> None:
+        Handshake(secret).build()
+        if not secret:
+            raise MessageError("secret: expected at least one byte")
+        self._secret, self._parameters, self._times = secret, parameters, times
+        self.pool = pool or Pool(fixed=parameters.addresses)
+        self._own = (*own, *(one.address for one in self.pool.own))
+        parameters.with_addresses(self.pool.addresses(self.pool.capacity - 1)).reply()
+        self._by_remote: dict[tuple[str, int], Session] = {}
+        self._by_address: dict[bytes, Session] = {}
+        self._by_token: dict[bytes, Session] = {}
+        self._attempts = Attempts()
+        self._due: list[tuple[float, int, Session]] = []
+        self._pushed = 0
+        self.drops: Counter[Drop] = Counter()
+        """What was dropped, by reason."""
+
+    @property
+    def sessions(self) -> list[Session]:
+        """All that stand."""
+        return list(self._by_remote.values())
+
+    @property
+    def deadline(self) -> float:
+        """When :meth:`tick` is due; it may find that nothing is."""
+        return self._due[0][0] if self._due else inf
+
+    def keeps_alive(self, session: Session) -> bool:
+        """Whether the sample's client at this session can be made to speak."""
+        return self._times.ask is not None and session.echo is not None
+
+    # The data path
+
+    def seal(
+        self, now: float, burst: Burst, destination: bytes, mtu: int = 0, ecn: int = 0
+    ) -> Sealed | Refused:
+        """Packets for one inner ``destination``, packed: where they go, as they are.
+
+        The outer traffic class stays 0: an egress that does not know of ECN, as the sample, would lose the
+        marks (RFC 6040 section 4.3).
+        """
+        session = self._by_address.get(destination)
+        if session is None:
+            self.drops[Drop.NO_SESSION] += burst.n
+            return Refused(Drop.NO_SESSION)
+        size = burst.size[: burst.n]
+        if max(size) > BUFFER:
+            self.drops[Drop.TOO_LONG] += burst.n
+            return Refused(Drop.TOO_LONG)
+        session.sent = now
+        session.tx_packets += burst.n
+        session.tx_bytes += sum(size)
+        return Sealed(session.path)
+
+    def open(self, now: float, burst: Burst, path: Path, ecn: int = 0) -> Opened:
+        """Datagrams of any kind that came along one ``path``: which rows are packets for the TUN."""
+        rows: list[int] = []
+        events: list[Event] = []
+        for row in range(burst.n):
+            data = burst.plain[row][: burst.size[row]]
+            if not len(data) or not data[0]:
+                events += self._control(now, bytes(data), path)
+            elif self._accepts(now, data, path, events):
+                rows.append(row)
+        return Opened(rows, events)
+
+    def _accepts(self, now: float, data: memoryview, path: Path, events: list[Event]) -> bool:
+        size = len(data)
+        if size > BUFFER or packet.total_length(data, 0, size) != size:
+            self.drops[Drop.NOT_IP] += 1
+            return False
+        source, session = packet.source(data), self._by_remote.get(path.remote)
+        if session is None:
+            events += self._from_elsewhere(now, source, path)
+            return False
+        self._hear(now, session, path)
+        if source not in session.packed:
+            self.drops[Drop.WRONG_SOURCE] += 1
+            return False
+        awaited, session.packet, session.confirmed = session.asked >= session.packet, now, True
+        session.rx_packets += 1
+        session.rx_bytes += size
+        return not (awaited and session.echo and echoes.is_answer(data, session.echo[0]))
+
+    def _from_elsewhere(self, now: float, source: bytes, path: Path) -> list[Event]:
+        """Data from a path without a session: perhaps a session's client, whose NAT has forgotten it."""
+        session = self._by_address.get(source)
+        self.drops[Drop.UNKNOWN_SOURCE] += 1
+        if session is None or session.path.remote[0] != path.remote[0] or session.rival:
+            return []
+        return self._challenge(now, session, Rival(path, session.token, is_newcomer=False))
+
+    # Control messages
+
+    def _control(self, now: float, data: bytes, path: Path) -> list[Event]:
+        session = self._by_remote.get(path.remote)
+        if not data:
+            self.drops[Drop.EMPTY] += 1
+            return []
+        if session:
+            self._hear(now, session, path)
+        if data == KEEPALIVE:
+            if session:
+                session.confirmed = True
+            return []
+        if len(data) > HANDSHAKE_LIMIT:
+            self.drops[Drop.MALFORMED] += 1
+            return []
+        said = parse_handshake(data)
+        assert said is not None
+        if not said.secret:
+            leaving = self._by_token.get(said.token) if said.token else None
+            return [self._end(leaving, End.GOODBYE)] if leaving else []
+        if not self._attempts.allow(now, path.remote[0]):
+            self.drops[Drop.TOO_MANY_ATTEMPTS] += 1
+            return []
+        if not compare_digest(said.secret, self._secret):
+            self.drops[Drop.WRONG_SECRET] += 1
+            return []
+        return self._welcome(now, path, said.token)
+
+    def _welcome(self, now: float, path: Path, token: bytes) -> list[Event]:
+        """Somebody knows the secret."""
+        events: list[Event] = []
+        session = self._by_token.get(token) if token else None
+        if session and session.path.remote != path.remote:
+            events += self._move(session, path)
+            self._hear(now, session, path)
+        session = session or self._by_remote.get(path.remote)
+        if session and session.token != token:
+            events.append(self._end(session, End.REPLACED))
+            session = None
+        if session:
+            if session.confirmed:  # its client has begun anew, or could not hear us
+                session.began, session.confirmed = now, False
+            return [*events, *self._reply(now, session, 1)]
+        if self.pool.is_full:
+            return [*events, *self._make_room(now, Rival(path, token, is_newcomer=True))]
+        return [*events, *self._begin(now, path, token)]
+
+    def _begin(self, now: float, path: Path, token: bytes) -> list[Event]:
+        place = self.pool.take(token)
+        assert place is not None
+        session = Session(place, self.pool.addresses(place), path, token, now, now, now, now)
+        session.echo = echoes.source_for(session.addresses, self._parameters.routes, self._own)
+        self._by_remote[path.remote] = session
+        for address in session.packed:
+            self._by_address[address] = session
+        if token:
+            self._by_token[token] = session
+        events: list[Event] = [Began(session), *self._reply(now, session, COPIES)]
+        self._schedule(session)
+        return events
+
+    def _reply(self, now: float, session: Session, copies: int) -> list[Event]:
+        session.sent = session.replied = now
+        reply = self._parameters.with_addresses(session.addresses).reply()
+        return [Send(reply, session.path)] * copies
+
+    # Who has a place keeps it as long as it answers
+
+    def _make_room(self, now: float, rival: Rival) -> list[Event]:
+        """No place is free: ask the session that has been silent for longest, unless it is being asked."""
+        settled = (
+            one for one in self._by_remote.values() if one.confirmed or now - one.began >= self._times.fresh
+        )
+        quietest = min(settled, key=lambda one: one.heard, default=None)
+        if quietest is None or quietest.rival:
+            self.drops[Drop.FULL] += 1
+            return []
+        return self._challenge(now, quietest, rival)
+
+    def _challenge(self, now: float, session: Session, rival: Rival) -> list[Event]:
+        session.rival, session.challenged = rival, now
+        self._schedule(session)
+        if not session.confirmed and now - session.began < self._times.fresh:
+            return self._reply(now, session, 1)
+        return [*self._ask(now, session), Send(KEEPALIVE, session.path)]
+
+    def _hear(self, now: float, session: Session, path: Path) -> None:
+        session.heard, session.path, session.rival = now, path, None
+
+    def _move(self, session: Session, path: Path) -> list[Event]:
+        events: list[Event] = []
+        other = self._by_remote.get(path.remote)
+        if other:
+            events.append(self._end(other, End.REPLACED))
+        former, session.path = session.path, path
+        del self._by_remote[former.remote]
+        self._by_remote[path.remote] = session
+        return [*events, Moved(session, former)]
+
+    def _give_way(self, now: float, session: Session, rival: Rival) -> list[Event]:
+        ended = self._end(session, End.GAVE_WAY)
+        return [ended, *self._welcome(now, rival.path, rival.token)]
+
+    def _end(self, session: Session, reason: End) -> Ended:
+        del self._by_remote[session.path.remote]
+        for address in session.packed:
+            del self._by_address[address]
+        if self._by_token.get(session.token) is session:
+            del self._by_token[session.token]
+        self.pool.give_back(session.place, session.token)
+        return Ended(session, reason)
+
+    # Time
+
+    def tick(self, now: float) -> list[Event]:
+        """Do what is due."""
+        events: list[Event] = []
+        while self._due and self._due[0][0] <= now:
+            at, _, session = heappop(self._due)
+            if at == session.scheduled and self._by_address.get(session.packed[0]) is session:
+                session.scheduled = inf
+                events += self._do_what_is_due(now, session)
+        return events
+
+    def _do_what_is_due(self, now: float, session: Session) -> list[Event]:
+        at, due = session.next(self._times)
+        events: list[Event] = []
+        if at > now:
+            pass
+        elif due is Due.END:
+            return [self._end(session, End.SILENT)]
+        elif due is Due.YIELD:
+            assert session.rival
+            if session.rival.is_newcomer:
+                return self._give_way(now, session, session.rival)
+            events = self._move(session, session.rival.path)
+            self._hear(now, session, session.path)
+        elif due is Due.REPLY:
+            events = self._reply(now, session, 1)
+        elif due is Due.ASK:
+            events = self._ask(now, session)
+        else:
+            session.sent = now
+            events = [Send(KEEPALIVE, session.path)]
+        self._schedule(session)
+        return events
+
+    def _ask(self, now: float, session: Session) -> list[Event]:
+        if not session.echo:
+            return []
+        session.sequence += 1
+        session.asked = session.sent = now
+        return [Send(echoes.request(*session.echo, session.sequence), session.path)]
+
+    def _schedule(self, session: Session) -> None:
+        """See to it that the session is looked at when something is due, or before."""
+        at, _ = session.next(self._times)
+        if at < session.scheduled:
+            session.scheduled = at
+            self._pushed += 1  # breaks ties
+            heappush(self._due, (at, self._pushed, session))
