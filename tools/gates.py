@@ -106,6 +106,14 @@ PEERS = (
 TSHARK = Need("tshark", programs=("tshark",))
 NAMESPACES = Need("the right to make namespaces", right=may_make_namespaces)
 RIGHTS = (Need("the right to open /dev/net/tun", right=may_open_tun), NAMESPACES)
+LABORATORY = (  # of a pull that fails
+    Need("docker-registry", programs=("docker-registry",)),
+    Need("skopeo", programs=("skopeo",)),
+    Need("dnsmasq-base", programs=("dnsmasq",)),
+    Need("unbound", programs=("unbound",)),
+    Need("tinyproxy", programs=("tinyproxy",)),
+    Need("systemd", programs=("systemd-analyze",)),
+)
 MAKE = Need("make", programs=("make",))  # what sphinx-quickstart writes is a Makefile
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")
 BROWSER = (
@@ -197,9 +205,10 @@ TIERS = (
     UNIT,
     Tier(
         "interop",
-        "tunnels against wireguard-go and wg, in network namespaces",
+        "tunnels against wireguard-go and wg, pulls against a registry, in network namespaces",
         (parallel("tests", "-m", "interop"),),
         (
+            *LABORATORY,
             IP,
             ETHTOOL,
             PING,

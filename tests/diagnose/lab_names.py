@@ -1,0 +1,72 @@
+"""Resolvers of the laboratory, and what is true in its world.
+
+Rule: the servers are Debian's dnsmasq and unbound. unbound has the addresses of the public resolvers and
+answers them over UDP, TCP, TLS and HTTPS (RFC 7858, RFC 8484); dnsmasq is the router at home, once honest and
+once with a line that lies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.diagnose.lab_certificates import Pair
+
+REGISTRY, AUTH, BLOBS = "registry-1.docker.io", "auth.docker.io", "production.cloudflare.docker.com"
+MIRROR, PRIVATE_REGISTRY = "docker.mirrors.example.cn", "registry.example.org"
+REGISTRY_ADDRESSES = ("98.85.153.80", "3.94.224.37")
+AUTH_ADDRESS, BLOBS_ADDRESS = "44.208.254.194", "104.16.101.215"
+MIRROR_ADDRESS, PRIVATE_ADDRESS = "47.97.18.65", "185.199.108.20"
+INNOCENT_ADDRESS = "23.192.228.80"
+TRUE = {
+    REGISTRY: REGISTRY_ADDRESSES,
+    AUTH: (AUTH_ADDRESS,),
+    BLOBS: (BLOBS_ADDRESS,),
+    MIRROR: (MIRROR_ADDRESS,),
+    PRIVATE_REGISTRY: (PRIVATE_ADDRESS,),
+    "example.com": (INNOCENT_ADDRESS,),
+}
+"""Every name that there is, with its A records."""
+
+PUBLIC = {
+    "8.8.8.8": "dns.google",
+    "1.1.1.1": "cloudflare-dns.com",
+    "9.9.9.9": "dns.quad9.net",
+    "223.5.5.5": "dns.alidns.com",
+    "119.29.29.29": "doh.pub",
+}
+"""The public resolvers, with the names in their certificates."""
+HONEST, POISONED, LYING, SILENT = "192.168.77.1", "192.168.77.53", "192.168.77.54", "192.168.77.55"
+"""Resolvers at home: the last has an address, and nobody serves it."""
+POISON = "31.13.94.37"
+"""What the poisoned resolver, and the path, answer in place of the truth."""
+
+
+def unbound(directory: Path, pair: Pair) -> list[str]:
+    """The command that starts the public resolvers."""
+    lines = [f"interface: {address}@{port}" for address in PUBLIC for port in (53, 853, 443)]
+    for name, addresses in TRUE.items():
+        lines.append(f'local-zone: "{name}." static')
+        lines += [f'local-data: "{name}. 60 IN A {address}"' for address in addresses]
+    config = directory / "unbound.conf"
+    text = "\n  ".join(
+        (
+            "server:",
+            'chroot: ""\n  username: ""\n  pidfile: ""\n  use-syslog: no\n  do-daemonize: no\n  do-ip6: no',
+            "access-control: 0.0.0.0/0 allow",
+            "tls-port: 853\n  https-port: 443",
+            f'tls-service-pem: "{pair.chain}"\n  tls-service-key: "{pair.key}"',
+            'local-zone: "." static',  # there is no other name, and nobody to ask
+            *lines,
+        )
+    )
+    config.write_text(text + "\n")
+    return ["unbound", "-d", "-c", str(config)]
+
+
+def dnsmasq(address: str, *lies: str) -> list[str]:
+    """The command that starts a router's resolver, which asks a public one unless it has been told a lie."""
+    return [
+        *("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--no-resolv"),
+        *("--no-hosts", "--bind-interfaces", f"--listen-address={address}", "--server=8.8.8.8"),
+        *(f"--address={lie}" for lie in lies),
+    ]

@@ -1,0 +1,279 @@
+"""The laboratory for a pull that fails: a client, a path that interferes, and a world with a registry in it.
+
+Rule: nothing outside is reached, and all that answers is real: Debian's docker-registry, unbound, dnsmasq,
+tinyproxy; the names and addresses are those of the internet, because a diagnosis judges them. One laboratory
+serves all scenarios: what differs is the client's ``/etc``, which is an overlay of its own, the faults of the
+path, and servers that last as long as a scenario. Nothing sleeps. Section: network_namespaces(7),
+mount_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from glasstunnel.host.namespace import Namespace
+from glasstunnel.host.tun import Tun
+from tests.diagnose import lab_names as names
+from tests.diagnose.lab_certificates import Authority, Pair
+from tests.diagnose.lab_fronts import Front, Handler, Issuer, failing, storage, token_service
+from tests.diagnose.lab_image import Storage
+from tests.diagnose.lab_path import Faults, Forwarder
+from tests.diagnose.lab_path import Path as Wire
+from tests.interop.lab import run, until
+
+PROGRAMS = ("docker-registry", "skopeo", "dnsmasq", "unbound", "tinyproxy", "unshare", "ip")
+CLIENT = "192.168.77.23"
+PROXY = "192.168.77.80"
+PROXY_PORT = 8888
+DROP_IN = "/etc/systemd/system/docker.service.d/http-proxy.conf"
+BACKSTAGE = tuple(f"10.99.0.{number}" for number in range(1, 5))
+"""Where servers stand to which the path leads the client, unknown to it."""
+SERVICE = "registry.docker.io"
+IMAGE = "library/hello-world"
+_ENTER = """
+mount -t overlay overlay -o lowerdir=/etc,upperdir="$1/upper",workdir="$1/work" /etc
+mount -t tmpfs none /run
+cd "$1/home"
+shift
+exec "$@"
+"""
+_REGISTRY = """
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  filesystem: {{rootdirectory: {root}}}
+  maintenance: {{uploadpurging: {{enabled: false}}}}
+http:
+  addr: {address}:{port}
+  tls: {{certificate: {chain}, key: {key}}}
+{more}
+"""
+_TOKEN = """
+auth:
+  token: {{realm: "https://{auth}/token", service: {service}, issuer: lab, rootcertbundle: {roots}}}
+middleware:
+  storage: [{{name: redirect, options: {{baseurl: "https://{blobs}/"}}}}]
+"""
+
+
+class Client:
+    """A machine: its ``/etc``, and the environment of its programs."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self._lab, self._directory = lab, directory
+        for name in ("upper", "work", "home"):
+            (directory / name).mkdir()
+        self.environment: dict[str, str] = {}
+
+    def write(self, path: str, text: str) -> None:
+        """Let this file of its ``/etc`` have this text."""
+        file = self._directory / "upper" / Path(path).relative_to("/etc")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def read(self, path: str) -> str:
+        """The text of a file of its ``/etc`` that was written, "" if none was."""
+        file = self._directory / "upper" / Path(path).relative_to("/etc")
+        return file.read_text() if file.is_file() else ""
+
+    def run(self, *command: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a program there."""
+        with self._lab.client_namespace:
+            return subprocess.run(
+                self.entered(*command),
+                input=text,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+                env=self._environment(),
+            )
+
+    def interactive(self, *command: str) -> int:
+        """Run a program there that has this terminal."""
+        with self._lab.client_namespace:
+            return subprocess.run(self.entered(*command), check=False, env=self._environment()).returncode
+
+    def entered(self, *command: str | Path) -> list[str]:
+        """The command that runs another one with this ``/etc``, in whatever network it is started."""
+        enter = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh"]
+        return [*enter, str(self._directory), *map(str, command)]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if "proxy" not in name.lower() and not name.startswith(("XDG_", "SSL_", "DOCKER_"))
+        }
+        ours = {"HOME": str(self._directory / "home"), "LC_ALL": "C.UTF-8"}
+        return kept | ours | self.environment
+
+    def pull(self, image: str, patience: float) -> subprocess.CompletedProcess[str]:
+        """Let skopeo fetch the image with all its blobs, through the proxy that the daemon would use."""
+        target = tempfile.mkdtemp(dir=self._directory / "home")
+        proxy = re.findall(r'"(HTTPS_PROXY=[^"]*)"', self.read(DROP_IN))
+        skopeo = ("skopeo", "--command-timeout", f"{patience}s", "copy", "--quiet")
+        return self.run("env", *proxy, *skopeo, f"docker://{image}", f"dir:{target}")
+
+
+class Lab:
+    """The client's and the world's namespace, the path between them, and all servers; close it at the end."""
+
+    def __init__(self) -> None:
+        with ExitStack() as stack:
+            self._build(stack)
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _build(self, stack: ExitStack) -> None:
+        self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gtlab")))
+        self.client_namespace, self.world = Namespace(), Namespace()
+        stack.callback(self.world.close)
+        stack.callback(self.client_namespace.close)
+        served = sorted(
+            {address for several in names.TRUE.values() for address in several}
+            | set(names.PUBLIC)
+            | {names.HONEST, names.POISONED, names.LYING, PROXY, *BACKSTAGE}
+        )
+        self.path = Wire({names.REGISTRY_ADDRESSES[1]: names.REGISTRY_ADDRESSES[0]})
+        client = self._end(stack, self.client_namespace, [f"{CLIENT}/24"])
+        world = self._end(stack, self.world, [])
+        with self.world:
+            run("ip", "-batch", "-", text="\n".join(f"address add {a}/32 dev lo" for a in served))
+        stack.callback(Forwarder(client, world, self.path).close)
+
+        self.authority = Authority("Trusted Lab", self.directory)
+        self.stranger = Authority("Inspection Gateway", self.directory)
+        self._clients = 0
+        self._images()
+        self._resolvers(stack)
+        self._servers(stack)
+        until(self._all_serve, "every server of the laboratory listens")
+
+    @staticmethod
+    def _end(stack: ExitStack, namespace: Namespace, addresses: Sequence[str]) -> Tun:
+        with namespace:
+            tun = Tun("eth0")
+            stack.callback(tun.close)
+            commands = [f"address add {address} dev eth0" for address in addresses]
+            run(
+                "ip",
+                "-batch",
+                "-",
+                text="\n".join((*commands, "link set eth0 up", "route add default dev eth0")),
+            )
+        return tun
+
+    def _images(self) -> None:
+        self._storage = self.directory / "storage"
+        for repository in (IMAGE, "team/app", "secret/app"):
+            Storage(self._storage).put(repository)
+
+    def _resolvers(self, stack: ExitStack) -> None:
+        pair = self.authority.issue([*names.PUBLIC.values(), *names.PUBLIC], days=3000)
+        self._start(stack, *names.unbound(self.directory, pair))
+        self._start(stack, *names.dnsmasq(names.HONEST))
+        self._start(stack, *names.dnsmasq(names.POISONED, f"/{names.REGISTRY}/{names.POISON}"))
+        self._start(stack, *names.dnsmasq(names.LYING, f"/{names.REGISTRY}/"))
+
+    def _servers(self, stack: ExitStack) -> None:
+        hub = self.authority.issue([names.REGISTRY, "*.docker.io", names.AUTH])
+        issuer = Issuer(hub, SERVICE)
+        roots = self.directory / "roots.pem"
+        roots.write_text(self.authority.root)
+        tokens = _TOKEN.format(auth=names.AUTH, service=SERVICE, roots=roots, blobs=names.BLOBS)
+        self._registry(stack, names.REGISTRY_ADDRESSES[0], 443, hub, tokens)
+        private = self.authority.issue([names.PRIVATE_REGISTRY])
+        self._registry(stack, names.PRIVATE_ADDRESS, 5443, private, "")
+        self._front(stack, names.AUTH_ADDRESS, token_service(issuer), hub)
+        self._front(stack, names.BLOBS_ADDRESS, storage(self._storage), self.authority.issue([names.BLOBS]))
+        innocent = self.authority.issue(["example.com", "www.example.com"])
+        self._front(stack, names.INNOCENT_ADDRESS, failing(404, "nothing here"), innocent)
+        proxy = self.directory / "tinyproxy.conf"
+        proxy.write_text(f"Port {PROXY_PORT}\nListen {PROXY}\nTimeout 5\nLogLevel Critical\n")
+        elsewhere = self.client("8.8.8.8")  # its /etc, in which a resolver of the world is set
+        self._start(stack, *elsewhere.entered("tinyproxy", "-d", "-c", proxy))
+
+    def _registry(self, stack: ExitStack, address: str, port: int, pair: Pair, more: str) -> None:
+        config = self.directory / f"registry{port}.yml"
+        config.write_text(
+            _REGISTRY.format(
+                root=self._storage,
+                address=address,
+                port=port,
+                chain=pair.chain,
+                key=pair.key,
+                more=more,
+            )
+        )
+        self._start(stack, "docker-registry", "serve", str(config))
+
+    def _start(self, stack: ExitStack, *command: str) -> None:
+        """Run a server in the world until the stack is left; it is to stay in the foreground."""
+        log = stack.enter_context((self.directory / f"{command[0]}.log").open("ab"))
+        with self.world:
+            daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        stack.callback(daemon.wait)
+        stack.callback(daemon.terminate)
+
+    def _all_serve(self) -> bool:
+        places = [(PROXY, PROXY_PORT), (names.REGISTRY_ADDRESSES[0], 443), (names.PRIVATE_ADDRESS, 5443)]
+        places += [(address, 53) for address in (*names.PUBLIC, names.HONEST, names.POISONED, names.LYING)]
+        with self.world, suppress(OSError):
+            for place in places:
+                socket.create_connection(place, timeout=1).close()
+            return True
+        return False
+
+    def _front(self, stack: ExitStack, address: str, handler: Handler, pair: Pair) -> None:
+        stack.callback(Front(self.world, address, handler, pair).close)
+
+    def client(self, resolver: str = names.HONEST) -> Client:
+        """A machine in whose ``/etc`` nothing is set up but a resolver and the trusted root."""
+        self._clients += 1
+        directory = self.directory / f"client{self._clients}"
+        directory.mkdir()
+        client = Client(self, directory)
+        client.write("/etc/ssl/certs/ca-certificates.crt", self.authority.root)
+        client.write("/etc/hosts", "127.0.0.1 localhost\n")
+        client.write("/etc/nsswitch.conf", "hosts: files dns\n")
+        client.write("/etc/resolv.conf", f"nameserver {resolver}\noptions timeout:1 attempts:1\n")
+        return client
+
+
+class Stage:
+    """What one scenario adds to the laboratory: faults of the path, and servers, until it is left."""
+
+    def __init__(self, lab: Lab, faults: Faults) -> None:
+        self.world, self.authority, self.stranger = lab.world, lab.authority, lab.stranger
+        self._path, self._faults = lab.path, faults
+        self._stack = ExitStack()
+        self._path.set(faults)
+
+    def front(self, address: str, handler: Handler, pair: Pair | None, port: int = 443) -> None:
+        """Let a server of ours listen at an address of the world."""
+        self._stack.callback(Front(self.world, address, handler, pair, port).close)
+
+    def lead(self, addresses: Mapping[str, str]) -> None:
+        """Let the path lead what is sent to these addresses to others."""
+        self.set(replace(self._faults, led_to={**self._faults.led_to, **addresses}))
+
+    def set(self, faults: Faults) -> None:
+        """Let these faults be in force from now on."""
+        self._faults = faults
+        self._path.set(faults)
+
+    def close(self) -> None:
+        """The path does nothing more, and the servers are gone."""
+        self._path.set(Faults())
+        self._stack.close()
