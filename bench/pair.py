@@ -9,16 +9,18 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
-from bench.contenders import Contender, environment
+from bench import UnavailableError
+from bench.contenders import Contender, contenders, environment
 from bench.works import INTERVAL, Work, WorkError, average_ping
 from glasstunnel.host import control
+from glasstunnel.host.errors import HostError
 from glasstunnel.host.namespace import Namespace, veth_pair
 
 MTU = 1420  # bytes, of the interfaces in the tunnel
@@ -28,6 +30,8 @@ _PORT = 51820
 _BEAT = 0.05  # seconds
 _TICK = os.sysconf("SC_CLK_TCK")
 _numbers = count()
+
+T = TypeVar("T")
 
 
 class Pulse:
@@ -167,6 +171,27 @@ def pair(contender: Contender, mtu: int = MTU, cable: int = CABLE_MTU) -> Iterat
         once = ("-n", "-q", "-c1", "-i0.2", f"-w{_PATIENCE:.0f}")
         average_ping(ends[0].run("ping", *once, "10.8.0.2", patience=_PATIENCE + 1))
         yield Pair(ends[0], ends[1])
+
+
+def each_pair(measure: Callable[[Pair], T]) -> tuple[list[tuple[Contender, T]], list[str]]:
+    """What is measured of a pair of each contender, and a sentence for each that gives no figures.
+
+    Raises:
+        UnavailableError: if nobody gives any.
+    """
+    found: list[tuple[Contender, T]] = []
+    faults: list[str] = []
+    for contender in contenders():
+        try:
+            with pair(contender) as tunnel:
+                found.append((contender, measure(tunnel)))
+        except WorkError as error:
+            faults.append(f"{contender.name}: {error}")
+        except HostError as error:  # no namespaces for this user
+            raise UnavailableError(str(error)) from None
+    if not found:
+        raise UnavailableError(f"nobody could be measured; {faults[0]}")
+    return found, faults
 
 
 @contextmanager

@@ -7,12 +7,9 @@ daemon four times. Section: proc(5) "/proc/pid/schedstat"; ping(8) "-A", one pin
 from pathlib import Path
 from typing import Any, Final
 
-from bench import UnavailableError
-from bench.contenders import contenders
-from bench.pair import Pair, pair
+from bench.pair import Pair, each_pair
 from bench.pairs import NEEDS, require
-from bench.works import WorkError, average_ping
-from glasstunnel.host.errors import HostError
+from bench.works import average_ping
 
 PACES: Final = {"cold": ("-i", "0.01"), "warm": ("-A",)}
 """Ten milliseconds from ping to ping, and no time at all."""
@@ -39,19 +36,8 @@ def pings(tunnel: Pair, pace: str) -> dict[str, float]:
 def measure() -> dict[str, Any]:
     """The results for programs."""
     require(NEEDS)
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    faults: list[str] = []
-    for contender in contenders():
-        try:
-            with pair(contender) as tunnel:
-                found[contender.name] = {pace: pings(tunnel, pace) for pace in PACES}
-        except WorkError as error:
-            faults.append(f"{contender.name}: {error}")
-        except HostError as error:  # no namespaces for this user
-            raise UnavailableError(str(error)) from None
-    if not found:
-        raise UnavailableError(f"nobody answered a ping; {faults[0]}")
-    return {"pings": found, "faults": faults}
+    found, faults = each_pair(lambda tunnel: {pace: pings(tunnel, pace) for pace in PACES})
+    return {"pings": {contender.name: paces for contender, paces in found}, "faults": faults}
 
 
 def show(results: dict[str, Any]) -> None:

@@ -17,12 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from bench import UnavailableError
-from bench.contenders import Contender, contenders, version_of
-from bench.pair import MTU, Pair, pair, processor_seconds
+from bench.contenders import Contender, version_of
+from bench.pair import MTU, Pair, each_pair, processor_seconds
 from bench.pairs import NEEDS, Settings, require
 from bench.works import WORKS, WorkError
-from glasstunnel.host.errors import HostError
 
 PAYLOAD: Final = MTU - 52  # bytes: IPv4, and TCP with timestamps
 FREQUENCY: Final = 1999  # samples a second; no multiple of a timer's
@@ -125,22 +123,11 @@ def measure() -> dict[str, Any]:
     """The results for programs."""
     require({"perf": "linux-perf", **NEEDS})
     seconds = Settings.read(os.environ).seconds
-    found: list[dict[str, Any]] = []
-    faults: list[str] = []
-    for contender in contenders():
-        try:
-            with pair(contender) as tunnel:
-                found.append({**_described(contender), **profile(tunnel, seconds)})
-        except WorkError as error:
-            faults.append(f"{contender.name}: {error}")
-        except HostError as error:  # no namespaces for this user
-            raise UnavailableError(str(error)) from None
-    if not found:
-        raise UnavailableError(f"nobody could be profiled; {faults[0]}")
+    found, faults = each_pair(lambda tunnel: profile(tunnel, seconds))
     return {
         "settings": {"seconds": seconds, "mtu": MTU, "payload": PAYLOAD, "frequency": FREQUENCY},
         "programs": {"perf": version_of(["perf"]), "iperf3": version_of(["iperf3"])},
-        "contenders": found,
+        "contenders": [{**_described(contender), **what} for contender, what in found],
         "faults": faults,
     }
 

@@ -11,9 +11,10 @@ from typing import Final
 
 from glasstunnel.cli import wg
 from glasstunnel.host import backend, tunnel
+from glasstunnel.host.ancillary import SOL_UDP, UDP_GRO
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import OffloadTun
-from glasstunnel.host.udp import SOL_UDP, UDP_GRO, Udp, UdpSocket
+from glasstunnel.host.udp import Udp, UdpSocket
 from glasstunnel.host.udp_offload import OffloadUdp, Received
 from glasstunnel.ip import merging
 from glasstunnel.wireguard import arrivals, vector

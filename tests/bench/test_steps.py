@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench import steps
-from glasstunnel.host.udp import SOL_UDP, UDP_GRO
+from glasstunnel.host.ancillary import SOL_UDP, UDP_GRO
 from glasstunnel.host.udp_offload import OffloadUdp
 from glasstunnel.wireguard.train import Train
 

@@ -11,12 +11,14 @@ from contextlib import closing
 import pytest
 
 from glasstunnel.host import backend
+from glasstunnel.host.ancillary import can_join
 from glasstunnel.host.backend import choose, offload_wanted
 from glasstunnel.host.errors import HostError
+from glasstunnel.host.link import limit_super_packets
 from glasstunnel.host.offload import OffloadPath
 from glasstunnel.host.plain import PlainPath
-from glasstunnel.host.tun_offload import OffloadTun, limit_super_packets
-from glasstunnel.host.udp import Udp, can_join
+from glasstunnel.host.tun_offload import OffloadTun
+from glasstunnel.host.udp import Udp
 from glasstunnel.host.udp_offload import OffloadUdp
 from glasstunnel.ip.address import parse_address
 from glasstunnel.ip.checksum import checksum
@@ -105,7 +107,7 @@ def test_a_kernel_without_the_offloads_gets_the_plain_path(
             return found
 
     monkeypatch.delenv("GLASSTUNNEL_DATA_PATH", raising=False)
-    monkeypatch.setattr("glasstunnel.host.udp.socket.socket", Old)
+    monkeypatch.setattr("glasstunnel.host.ancillary.socket.socket", Old)
     assert not can_join()
     assert not offload_wanted()
 

@@ -290,14 +290,14 @@ def test_a_scope_is_the_interface_and_not_its_name(namespace: Namespace) -> None
         six = udp.sockets[0]
         subprocess.run(["ip", "link", "add", "eth7", "type", "veth", "peer", "name", "eth8"], check=True)
         number = socket.if_nametoindex("eth7")
-        assert six.scope_number("eth7") == number
+        assert six.scopes.number("eth7") == number
         subprocess.run(["ip", "link", "set", "eth7", "name", "lan7"], check=True)
-        assert six.scope_number("eth7") == number
+        assert six.scopes.number("eth7") == number
         subprocess.run(["ip", "link", "del", "lan7"], check=True)
         with pytest.raises(OSError, match="No such device"):
-            six.scope_number("eth7")
+            six.scopes.number("eth7")
         subprocess.run(["ip", "link", "add", "eth7", "type", "veth", "peer", "name", "eth8"], check=True)
-        assert six.scope_number("eth7") == socket.if_nametoindex("eth7") != number
+        assert six.scopes.number("eth7") == socket.if_nametoindex("eth7") != number
 
 
 @pytest.mark.parametrize(

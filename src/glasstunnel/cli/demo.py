@@ -135,8 +135,8 @@ class Story:
         )
 
     def _initiation(self) -> Act:
-        _, seen = self._, self._first("left", "datagram out", MessageType.INITIATION)
-        packet = self._first("left", "packet out", None, size=84)
+        _, seen = self._, self._stage.first("left", "datagram out", MessageType.INITIATION)
+        packet = self._stage.first("left", "packet out", size=84)
         self._beginning = packet.at
         sender = int.from_bytes(seen.data[4:8], "little")
         return Act(
@@ -159,8 +159,8 @@ class Story:
         )
 
     def _response(self) -> Act:
-        _, seen = self._, self._first("left", "datagram in", MessageType.RESPONSE)
-        asked = self._first("left", "datagram out", MessageType.INITIATION)
+        _, seen = self._, self._stage.first("left", "datagram in", MessageType.RESPONSE)
+        asked = self._stage.first("left", "datagram out", MessageType.INITIATION)
         sender = int.from_bytes(seen.data[4:8], "little")
         return Act(
             "response",
@@ -181,8 +181,8 @@ class Story:
         )
 
     def _first_data(self) -> Act:
-        _, seen = self._, self._first("left", "datagram out", MessageType.TRANSPORT_DATA)
-        packet = self._first("left", "packet out", None, size=84)
+        _, seen = self._, self._stage.first("left", "datagram out", MessageType.TRANSPORT_DATA)
+        packet = self._stage.first("left", "packet out", size=84)
         size = len(packet.data)
         return Act(
             "first data",
@@ -298,8 +298,8 @@ class Story:
 
     def _renewal(self) -> tuple[Seen, Seen] | None:
         """The first initiation that left has sent since, and its response, once both were seen."""
-        initiation = self._seen("left", "datagram out", MessageType.INITIATION)
-        response = self._seen("left", "datagram in", MessageType.RESPONSE)
+        initiation = self._stage.find("left", "datagram out", MessageType.INITIATION)
+        response = self._stage.find("left", "datagram in", MessageType.RESPONSE)
         return (initiation, response) if initiation and response and initiation.at <= response.at else None
 
     def _end(self) -> Act:
@@ -321,23 +321,6 @@ class Story:
             + [_("The namespaces disappear now, and everything in them.")],
             facts | {"drops": drops},
         )
-
-    def _seen(self, where: str, what: str, kind: MessageType | None, size: int | None = None) -> Seen | None:
-        for seen in list(self._stage.seen):
-            if (
-                (seen.where, seen.what) == (where, what)
-                and (kind is None or seen.data[0] == kind)
-                and (size is None or len(seen.data) == size)
-            ):
-                return seen
-        return None
-
-    def _first(self, where: str, what: str, kind: MessageType | None, size: int | None = None) -> Seen:
-        seen = self._seen(where, what, kind, size)
-        if seen is None:
-            name = kind.name.lower().replace("_", " ") if kind else f"packet of {size} bytes"
-            raise HostError(f"the story broke off: expected one {name} as {what} at {where}, saw none")
-        return seen
 
     def _ms(self, seen: Seen) -> float:
         return round(1000 * (seen.at - self._beginning), 3)

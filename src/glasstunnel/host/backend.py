@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
+from glasstunnel.host.ancillary import can_join
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.offload import OffloadPath
 from glasstunnel.host.plain import PlainPath
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import MtuOf
-from glasstunnel.host.udp import Udp, can_join
+from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing

@@ -15,22 +15,28 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from glasstunnel.host import rtnetlink
+from glasstunnel.host.ancillary import LONGEST, SEGMENTS
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.rtnetlink import HOME, Message, attribute, attributes
 from glasstunnel.host.tun import Tun
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 
 # linux/rtnetlink.h, linux/net_namespace.h, linux/if_link.h, linux/if.h
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
 _GENERAL = bytes(4)  # struct rtgenmsg with its padding
-_INT = struct.Struct("=i")
+_INT, _UINT = struct.Struct("=i"), struct.Struct("=I")
 _RTMGRP_LINK = 1
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWNSID, _RTM_GETNSID = 16, 17, 18, 88, 90
-_IFLA_IFNAME, _IFLA_MTU, _IFLA_TARGET_NETNSID = 3, 4, 46
+_IFLA_IFNAME, _IFLA_MTU, _IFLA_GSO_MAX_SIZE, _IFLA_TARGET_NETNSID = 3, 4, 41, 46
 _NETNSA_NSID, _NETNSA_FD = 1, 3
 _IFF_UP = 1
+_HEADERS = 72  # bytes: IPv6 and TCP with timestamps
+_GSO_MAX_SIZE = 65536  # bytes; linux/netdevice.h GSO_LEGACY_MAX_SIZE
+_GSO_LEAST = 4096  # bytes; sizes near linux/netdevice.h MAX_TCP_HEADER stop TCP, or are refused
 
 _log = logging.getLogger(__name__)
 
@@ -154,3 +160,19 @@ class Link:
         before, self._state = self._state, LinkState(bool(flags & _IFF_UP), mtu)
         if self._state != before:
             self._on_change(self._state)
+
+
+def limit_super_packets(tun: Tun, mtu: int, framing: Framing = TRANSPORT_DATA) -> None:
+    """Let the kernel make super-packets no longer than the datagrams of one train can carry.
+
+    One that is a little longer would take two calls to send, and be two trains on the other side. What the
+    kernel refuses stays as it is: that costs speed, nothing else. Linux counts the longest headers of TCP
+    that it knows (MAX_TCP_HEADER) into the size, so it is the greatest that holds no packet more.
+    """
+    packets = min(SEGMENTS, LONGEST // framing.size(mtu, mtu)) + 1
+    longest = max(_GSO_LEAST, min(packets * (mtu - _HEADERS) + _HEADERS - 1, _GSO_MAX_SIZE))
+    with suppress(OSError), tun.namespace():
+        index = socket.if_nametoindex(tun.current_name())
+        body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
+        with rtnetlink.connect() as one:
+            rtnetlink.send(one, _RTM_NEWLINK, body + attribute(_IFLA_GSO_MAX_SIZE, _UINT.pack(longest)))

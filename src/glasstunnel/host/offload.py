@@ -7,9 +7,10 @@ tun_offload.py, udp_offload.py; Linux udp(7), segmentation-offloads.rst.
 
 from collections import Counter
 
+from glasstunnel.host.ancillary import LONGEST, SEGMENTS
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import MtuOf, OffloadTun
-from glasstunnel.host.udp import LONGEST, SEGMENTS, Udp
+from glasstunnel.host.udp import Udp
 from glasstunnel.host.udp_offload import OffloadUdp
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing

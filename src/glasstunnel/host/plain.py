@@ -9,14 +9,14 @@ the header that is grouped by.
 
 import os
 import struct
-import sys
 from collections import Counter
 from collections.abc import Iterable
 
+from glasstunnel.host.ancillary import ROOM, TRAFFIC_CLASS
 from glasstunnel.host.errors import errno_name
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import MtuOf
-from glasstunnel.host.udp import ANCILLARY, Address, Udp, UdpSocket
+from glasstunnel.host.udp import Address, Udp, UdpSocket
 from glasstunnel.ip import packet
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.events import Path
@@ -27,8 +27,6 @@ ROWS = 128
 _HEADS = {size: struct.Struct(form) for size, form in ((1, "B"), (8, "<Q"))}  # of a framing
 _LONGEST = 0xFFFF  # bytes: a row holds whatever UDP can carry, whatever the peer's MTU is
 _MSG_TRUNC = 0x20
-# The byte of the traffic class that matters: IPv4 gives one, IPv6 an int.
-_LOW_BYTE = 0 if sys.byteorder == "little" else -1
 
 
 class PlainTun:
@@ -147,7 +145,7 @@ class PlainUdp:
                 carried = self._carried = 0
             else:
                 try:
-                    length, ancillary, flags, address = receive(rows[n], ANCILLARY)
+                    length, ancillary, flags, address = receive(rows[n], ROOM)
                 except BlockingIOError:
                     break
                 except OSError as error:
@@ -159,7 +157,7 @@ class PlainUdp:
                         continue
                     burst.wire[n][length : framing.head] = bytes(framing.head - length)
                 (_, _, local), (_, _, tos) = ancillary
-                ecn = tos[_LOW_BYTE] & 3
+                ecn = tos[TRAFFIC_CLASS] & 3
             (head,) = head_of(buf, n * pitch)
             size[n] = length
             if not n:

@@ -32,6 +32,7 @@ from glasstunnel.ip import icmp, ipv4
 from glasstunnel.ip.address import parse_address
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, Path
+from glasstunnel.wireguard.messages import MessageType
 from glasstunnel.wireguard.parameters import PARAMETERS, Parameters
 from glasstunnel.wireguard.peer import Peer
 
@@ -150,6 +151,31 @@ class Stage:
         """Write down what passes, or stop doing so: a watched tunnel is a slower one."""
         for host in (self.left, self.right):
             host.tunnel.observer = _Watch(host.name, self.seen) if on else None
+
+    def find(
+        self, where: str, what: What, kind: MessageType | None = None, size: int | None = None
+    ) -> Seen | None:
+        """The first that was seen of this kind of message, or of this size in bytes; None if none was."""
+        for seen in list(self.seen):
+            if (
+                (seen.where, seen.what) == (where, what)
+                and (kind is None or seen.data[0] == kind)
+                and (size is None or len(seen.data) == size)
+            ):
+                return seen
+        return None
+
+    def first(self, where: str, what: What, kind: MessageType | None = None, size: int | None = None) -> Seen:
+        """As :meth:`find`.
+
+        Raises:
+            HostError: if none was.
+        """
+        seen = self.find(where, what, kind, size)
+        if seen is None:
+            name = kind.name.lower().replace("_", " ") if kind else f"packet of {size} bytes"
+            raise HostError(f"the story broke off: expected one {name} as {what} at {where}, saw none")
+        return seen
 
     def ping(self, sequence: int) -> float | None:
         """One ICMP echo from left to right through the tunnel.

@@ -8,53 +8,23 @@ Section: Linux tuntap.rst, segmentation-offloads.rst; if_tun.h ``TUNSETOFFLOAD``
 """
 
 import os
-import socket
-import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from glasstunnel.host import rtnetlink
 from glasstunnel.host.errors import errno_name
 from glasstunnel.host.tun import Tun
-from glasstunnel.host.udp import LONGEST, SEGMENTS
 from glasstunnel.ip import PacketError, merging, packet, virtio
 from glasstunnel.ip.segmentation import SuperPacket
 from glasstunnel.ip.virtio import VnetHeader
-from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 from glasstunnel.wireguard.train import FEW, LONE, ROWS, Train
 
 _ROOM = virtio.SIZE + 0xFFFF  # bytes: a header and the longest packet
 _REMEMBERED = 128  # pitches
 # By IP version: where version, traffic class and length end, where the destination begins and ends
 _ALIKE = {4: (4, 16, 20), 6: (6, 24, 40)}
-_HEADERS = 72  # bytes: IPv6 and TCP with timestamps
-_GSO_MAX_SIZE = 65536  # bytes; linux/netdevice.h GSO_LEGACY_MAX_SIZE
-_GSO_LEAST = 4096  # bytes; sizes near linux/netdevice.h MAX_TCP_HEADER stop TCP, or are refused
-_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
-_UINT = struct.Struct("=I")
-_RTM_NEWLINK, _IFLA_GSO_MAX_SIZE = 16, 41
 
 MtuOf = Callable[[bytes], int]
 """The MTU towards an inner destination, in bytes."""
-
-
-def limit_super_packets(tun: Tun, mtu: int, framing: Framing = TRANSPORT_DATA) -> None:
-    """Let the kernel make super-packets no longer than the datagrams of one train can carry.
-
-    One that is a little longer would take two calls to send, and be two trains on the other side. What the
-    kernel refuses stays as it is: that costs speed, nothing else. Linux counts the longest headers of TCP
-    that it knows (MAX_TCP_HEADER) into the size, so it is the greatest that holds no packet more.
-    """
-    packets = min(SEGMENTS, LONGEST // framing.size(mtu, mtu)) + 1
-    longest = max(_GSO_LEAST, min(packets * (mtu - _HEADERS) + _HEADERS - 1, _GSO_MAX_SIZE))
-    with suppress(OSError), tun.namespace():
-        index = socket.if_nametoindex(tun.current_name())
-        body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
-        with rtnetlink.connect() as one:
-            rtnetlink.send(
-                one, _RTM_NEWLINK, body + rtnetlink.attribute(_IFLA_GSO_MAX_SIZE, _UINT.pack(longest))
-            )
 
 
 class OffloadTun:

@@ -19,13 +19,14 @@ from functools import partial
 from glasstunnel.host.backend import Datagrams, DataPath, choose
 from glasstunnel.host.clock import Timer, now
 from glasstunnel.host.errors import HostError
-from glasstunnel.host.link import Link, LinkState
+from glasstunnel.host.link import Link, LinkState, limit_super_packets
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
 from glasstunnel.host.routes import Routes
+from glasstunnel.host.scopes import scope_number
 from glasstunnel.host.tun import Tun
-from glasstunnel.host.tun_offload import MtuOf, limit_super_packets
-from glasstunnel.host.udp import Udp, scope_number
+from glasstunnel.host.tun_offload import MtuOf
+from glasstunnel.host.udp import Udp
 from glasstunnel.ip import virtio
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Refused, Sealed, Send

@@ -9,46 +9,20 @@ counted: no error of the network ends a tunnel. Section: WP §2.1 (endpoints); k
 """
 
 import errno
-import fcntl
 import os
 import socket
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
+from glasstunnel.host import ancillary
 from glasstunnel.host.errors import HostError, errno_name, needs_root, reason
 from glasstunnel.host.routes import Routes
+from glasstunnel.host.scopes import Scopes
 from glasstunnel.wireguard.events import Path
 
-_BUFFER = 8 << 20  # bytes; bursts of a fast sender wait here, not in the network
-_SO_SNDBUFFORCE, _SO_RCVBUFFORCE, _SO_MARK = 32, 33, 36
-_IP_PKTINFO, _IP_MTU_DISCOVER, _IP_RECVTOS = 8, 10, 13
-_IP_PMTUDISC_DONT = 0
-_LEVEL = {socket.AF_INET: socket.IPPROTO_IP, socket.AF_INET6: socket.IPPROTO_IPV6}
-_SEND_TOS = {socket.AF_INET: socket.IP_TOS, socket.AF_INET6: socket.IPV6_TCLASS}
-_SEND_SOURCE = {socket.AF_INET: _IP_PKTINFO, socket.AF_INET6: socket.IPV6_PKTINFO}
-_RECEIVE = {  # in this order the kernel puts the control messages
-    socket.AF_INET: (_IP_PKTINFO, _IP_RECVTOS),
-    socket.AF_INET6: (socket.IPV6_RECVPKTINFO, socket.IPV6_RECVTCLASS),
-}
 _TRIES = 100  # for a random port that is free in both families
 _CACHED = 4096  # of each kind
-SEGMENTS = 64
-"""Datagrams that one call sends, at the most: UDP_MAX_SEGMENTS of Linux before 6.9."""
-LONGEST = 65507
-"""Bytes that one call sends, at the most: what one datagram over IPv4 could carry."""
-SOL_UDP, UDP_GRO = 17, 104
-_UDP_SEGMENT = 103
-_IN_PKTINFO = struct.Struct("=i4s4s")  # interface, our address, destination of the header: ip(7)
-_IN6_PKTINFO = struct.Struct("=16si")  # our address, interface: RFC 3542 section 6.1
-ANCILLARY = socket.CMSG_SPACE(_IN6_PKTINFO.size) + socket.CMSG_SPACE(4)
-"""Room for the control messages that carry our address and the traffic class."""
-
-_SIOCGIFNAME, _SIOCGIFINDEX = 0x8910, 0x8933
-_IFREQ = struct.Struct("=16si20x")  # struct ifreq: name, index: netdevice(7)
-_LONGEST_NAME = 15  # bytes: IFNAMSIZ with its NUL
-_GREATEST_INDEX = 0x7FFFFFFF  # the kernel has it in an int
 
 _GONE = {errno.EINVAL, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENODEV}
 """What the kernel says of a source address or an interface that is no more: IPv6 EINVAL, IPv4 EINVAL in old
@@ -57,10 +31,6 @@ kernels and ENETUNREACH in new ones.
 
 _ALONE = _GONE | {errno.EIO, errno.EMSGSIZE}
 """What the kernel says if it does not cut datagrams here, but may send each of them alone."""
-
-_INT = struct.Struct("=i")
-_USHORT = struct.Struct("=H")
-_UINT = struct.Struct("=I")
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 """A far end as the socket API has it: the second form is IPv6 with flow label and scope number."""
@@ -78,19 +48,11 @@ class UdpSocket:
     def __init__(self, family: socket.AddressFamily, port: int, fwmark: int, routes: Routes) -> None:
         self.family = family
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._level, self._routes, self._fwmark = _LEVEL[family], routes, fwmark
+        self._routes, self._fwmark = routes, fwmark
         try:
-            self.socket.setblocking(False)
-            if family == socket.AF_INET6:
-                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            else:  # a router may cut what it cannot pass on, as with the kernel's WireGuard
-                self.socket.setsockopt(self._level, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
-            for option in _RECEIVE[family]:
-                self.socket.setsockopt(self._level, option, 1)
+            ancillary.set_up(self.socket, family)
             if fwmark:
                 self.set_fwmark(fwmark)
-            self._enlarge(_SO_SNDBUFFORCE, socket.SO_SNDBUF)
-            self._enlarge(_SO_RCVBUFFORCE, socket.SO_RCVBUF)
             self.socket.bind(("", port))
         except OSError:
             self.socket.close()
@@ -99,11 +61,11 @@ class UdpSocket:
         self.port: int = self.socket.getsockname()[1]
         self._ways: dict[tuple[Path, int, int], tuple[Transmit, Path]] = {}
         self._paths: dict[tuple[Address, bytes], Path] = {}
-        self._scopes: dict[str, int] = {}
+        self.scopes: Final = Scopes(self.fd)
 
     def set_fwmark(self, mark: int) -> None:
         """Mark what this socket sends, for the rules of policy routing; 0: no mark."""
-        self.socket.setsockopt(socket.SOL_SOCKET, _SO_MARK, _UINT.pack(mark))  # setsockopt takes no such int
+        ancillary.set_mark(self.socket, mark)
         self._fwmark = mark
 
     def way(self, path: Path, tos: int, segment: int = 0) -> tuple[Transmit, Path]:
@@ -126,15 +88,9 @@ class UdpSocket:
 
     def _find_way(self, path: Path, tos: int, segment: int) -> tuple[Transmit, Path]:
         host, _, scope = path.remote[0].partition("%")
-        address: Address = path.remote if not scope else (host, path.remote[1], 0, self.scope_number(scope))
+        address: Address = path.remote if not scope else (host, path.remote[1], 0, self.scopes.number(scope))
         used = path if self._still_leads(path) else Path(path.remote)
-        control = []
-        if used.local:
-            control.append((self._level, _SEND_SOURCE[self.family], self._source(used.local)))
-        if tos:
-            control.append((self._level, _SEND_TOS[self.family], _INT.pack(tos)))
-        if segment:
-            control.append((SOL_UDP, _UDP_SEGMENT, _USHORT.pack(segment)))
+        control = ancillary.to_send(self.family, used.local, tos, segment)
         sendto, sendmsg = self.socket.sendto, self.socket.sendmsg
         # Chosen here once for each way; as functions with names they would say the same in twice the lines.
         if control:
@@ -158,52 +114,11 @@ class UdpSocket:
         )
         return route is not None and route.interface == path.ifindex
 
-    def _source(self, local: str) -> bytes:
-        packed = socket.inet_pton(self.family, local)
-        # No interface: that would force the packet out there, whatever the routes say.
-        return _IN6_PKTINFO.pack(packed, 0) if len(packed) == 16 else _IN_PKTINFO.pack(0, packed, bytes(4))
-
     def _read_path(self, address: Address, local: bytes) -> Path:
         host, port, *_, scope = (*address, 0) if len(address) == 2 else address
-        if self.family == socket.AF_INET:
-            ifindex, ours, _ = _IN_PKTINFO.unpack(local)
-        else:
-            ifindex, (ours, _) = 0, _IN6_PKTINFO.unpack(local)
-        remote = f"{host}%{self._scope_name(scope)}" if scope else host, port
-        path = Path(remote, socket.inet_ntop(self.family, ours), ifindex)
+        remote = f"{host}%{self.scopes.name(scope)}" if scope else host, port
+        path = ancillary.path_of(self.family, remote, local)
         return _remember(self._paths, (address, local), path)
-
-    def scope_number(self, name: str) -> int:
-        """The interface that ``name`` named first, whatever it is called now; the present one if that has
-        gone.
-        """
-        known = self._scopes.get(name)
-        if known is None or not self._interface_name(known):
-            self._scopes[name] = known = scope_number(name, self._interface_index)
-        return known
-
-    def _scope_name(self, index: int) -> str:
-        name = self._interface_name(index) or str(index)  # it may have gone since the datagram came in
-        self._scopes[name] = index
-        return name
-
-    # Both in the namespace of the socket, wherever the thread is
-
-    def _interface_index(self, name: str) -> int:
-        return int(_IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFINDEX, _IFREQ.pack(name.encode(), 0)))[1])
-
-    def _interface_name(self, index: int) -> str:
-        try:
-            name, _ = _IFREQ.unpack(fcntl.ioctl(self.fd, _SIOCGIFNAME, _IFREQ.pack(b"", index)))
-        except OSError:
-            return ""
-        return str(name.rstrip(b"\0"), "utf-8", "replace")
-
-    def _enlarge(self, force: int, ordinary: int) -> None:
-        try:
-            self.socket.setsockopt(socket.SOL_SOCKET, force, _BUFFER)
-        except PermissionError:  # without CAP_NET_ADMIN as much as the system allows
-            self.socket.setsockopt(socket.SOL_SOCKET, ordinary, _BUFFER)
 
 
 class Udp:
@@ -308,7 +223,7 @@ class Udp:
 
     def scope(self, name: str) -> int:
         """The interface that a scope names. Raises :exc:`OSError` if there is none, or no IPv6."""
-        return self._towards(Path(("::", 0))).scope_number(name)
+        return self._towards(Path(("::", 0))).scopes.number(name)
 
     def close(self) -> None:
         """Close everything. Harmless when closed already."""
@@ -325,28 +240,6 @@ class Udp:
         if family not in self._by_family:
             raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
         return self._by_family[family]
-
-
-def scope_number(name: str, index: Callable[[str], int] = socket.if_nametoindex) -> int:
-    """The interface that a scope names, which may be a number itself; ``index`` looks names up.
-
-    Whoever configures us may write anything there. Raises :exc:`OSError` for what can be no interface.
-    """
-    number = int(name) if name.isdecimal() and len(name) <= _LONGEST_NAME else 0
-    if len(name.encode()) > _LONGEST_NAME or "\0" in name or number > _GREATEST_INDEX:
-        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-    return number or index(name)
-
-
-def can_join() -> bool:
-    """Whether the kernel cuts (UDP_SEGMENT) and joins (UDP_GRO) datagrams."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.getsockopt(SOL_UDP, _UDP_SEGMENT)
-            probe.getsockopt(SOL_UDP, UDP_GRO)
-        except OSError:
-            return False
-    return True
 
 
 def _open(port: int, fwmark: int, routes: Routes) -> list[UdpSocket]:

@@ -6,20 +6,15 @@ into one train. What was received and is not handed out yet waits in the buffer.
 Linux net/ipv4/udp_offload.c ``udp_gro_receive``.
 """
 
-import socket
-import struct
-import sys
 from collections import Counter
 from typing import NamedTuple
 
+from glasstunnel.host.ancillary import ROOM_JOINED, SOL_UDP, TRAFFIC_CLASS, UDP_GRO, segment_size
 from glasstunnel.host.errors import errno_name
-from glasstunnel.host.udp import ANCILLARY, SOL_UDP, UDP_GRO, Address, UdpSocket
+from glasstunnel.host.udp import Address, UdpSocket
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.train import LONE, Train
 
-_INT = struct.Struct("=i")
-_LOW_BYTE = 0 if sys.byteorder == "little" else -1  # of the traffic class, as in plain.py
-_ANCILLARY = ANCILLARY + socket.CMSG_SPACE(4)
 _ALWAYS = 2  # control messages with every datagram; UDP_GRO comes before them, where datagrams were joined
 
 
@@ -125,7 +120,7 @@ class OffloadUdp:
         """Receive into the buffer from ``begin`` on; None if there is nothing."""
         while True:
             try:
-                length, ancillary, _, sender = self._receive((self._train.buf[begin:],), _ANCILLARY)
+                length, ancillary, _, sender = self._receive((self._train.buf[begin:],), ROOM_JOINED)
             except BlockingIOError:
                 return None
             except OSError as error:
@@ -133,8 +128,8 @@ class OffloadUdp:
                 return None
             pitch = length
             if len(ancillary) > _ALWAYS:
-                (pitch,) = _INT.unpack(ancillary.pop(0)[2])
+                pitch = segment_size(ancillary.pop(0)[2])
             if pitch >= self._framing.least:
                 (_, _, local), (_, _, tos) = ancillary
-                return Received(length, pitch, sender, local, tos[_LOW_BYTE] & 3)
+                return Received(length, pitch, sender, local, tos[TRAFFIC_CLASS] & 3)
             self.errors["too short"] += 1
