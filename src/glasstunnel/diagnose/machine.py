@@ -1,0 +1,212 @@
+"""The machine's own situation, read out of its files: who resolves names here, how the daemon gets out.
+
+Rule: text in, values out; :mod:`glasstunnel.diagnose.probe.files` does the reading. A file that cannot be
+understood is an entry in ``faults`` and no exception. Section: hosts(5), resolv.conf(5), nsswitch.conf(5),
+systemd.exec(5) "Environment="; docker/cli docs/reference/dockerd.md; moby daemon/config (``configureProxyEnv``:
+daemon.json before the environment); golang.org/x/net/http/httpproxy for NO_PROXY.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """Proxy settings and where they stand."""
+
+    source: str
+    http: str = ""
+    https: str = ""
+    no: str = ""
+
+    def for_host(self, host: str, port: int, scheme: str = "https") -> str:
+        """The proxy for a host, "" for none."""
+        url = self.https if scheme == "https" else self.http
+        if not url or _is_excepted(host, port, self.no):
+            return ""
+        return url if "://" in url else f"http://{url}"
+
+
+@dataclass
+class Machine:
+    """What was read."""
+
+    system: str = ""  # such as "debian 12"
+    nsswitch: str = ""  # the line "hosts:"
+    name_servers: tuple[str, ...] = ()
+    resolver_options: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()  # of systemd-resolved
+    resolv_conf_link: str = ""  # what /etc/resolv.conf points to
+    resolved: bool = False  # systemd-resolved answers here
+    resolvectl: str = ""  # what it says
+    network_manager: bool = False
+    interface: str = ""  # of the default route
+    default_route: bool = False
+    daemon: bool = False  # a Docker daemon is installed
+    desktop: bool = False  # … inside Docker Desktop
+    running: Proxies | None = None  # of the running daemon's environment
+    configured: Proxies | None = None  # of daemon.json, or else of its unit and drop-ins
+    environment: Proxies | None = None  # of whoever runs the diagnosis
+    elsewhere: tuple[Proxies, ...] = ()  # other programs' proxies
+    mirrors: tuple[str, ...] = ()
+    daemon_dns: tuple[str, ...] = ()  # concerns containers only
+    insecure: tuple[str, ...] = ()
+    faults: list[str] = field(default_factory=list)  # files that could not be understood
+
+    @property
+    def proxies(self) -> Proxies | None:
+        """The proxies that a pull uses: the daemon's, or where no daemon is, the environment's."""
+        return (self.running or self.configured) if self.daemon else (self.configured or self.environment)
+
+    def known_proxies(self, host: str, port: int) -> list[tuple[str, str]]:
+        """Proxies that the daemon does not use but others here do, each with its source."""
+        mine = self.proxies.for_host(host, port) if self.proxies else ""
+        found = {}
+        for proxies in (self.configured, self.environment, *self.elsewhere):
+            url = proxies.for_host(host, port) if proxies else ""
+            if proxies and url and url != mine:
+                found.setdefault(url, proxies.source)
+        return list(found.items())
+
+
+def hosts_entries(text: str, name: str) -> list[tuple[int, str]]:
+    """The lines of a hosts file that speak of a name: number and address."""
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        address, *names = line.partition("#")[0].split() or [""]
+        if name.lower() in (other.lower() for other in names):
+            found.append((number, address))
+    return found
+
+
+def resolv_conf(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name servers and options of a resolv.conf."""
+    servers: list[str] = []
+    options: list[str] = []
+    for line in text.splitlines():
+        keyword, *words = line.split() or [""]
+        if keyword == "nameserver" and words:
+            servers.append(words[0])
+        elif keyword == "options":
+            options += words
+    return tuple(servers), tuple(options)
+
+
+def nsswitch_hosts(text: str) -> str:
+    """The line "hosts:" of an nsswitch.conf, without its comment."""
+    found = re.search(r"^[ \t]*hosts:([^#\n]*)", text, re.MULTILINE)
+    return " ".join(found[1].split()) if found else ""
+
+
+def unit_environment(texts: Iterable[str]) -> dict[str, str]:
+    """The variables that a unit and its drop-ins set, in their order; "Environment=" alone forgets all."""
+    variables: dict[str, str] = {}
+    for text in texts:
+        section = ""
+        for line in re.sub(r"\\\n", " ", text).splitlines():
+            stripped = line.strip()
+            if stripped.startswith("["):
+                section = stripped
+            elif section == "[Service]" and stripped.partition("=")[0].strip() == "Environment":
+                value = stripped.partition("=")[2].strip()
+                if not value:
+                    variables.clear()
+                variables.update(_assignments(value))
+    return variables
+
+
+def _assignments(text: str) -> dict[str, str]:
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    return {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
+
+
+def environment_file(text: str) -> dict[str, str]:
+    """The variables of a file such as /etc/environment: one assignment a line, "export" allowed."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.lstrip().startswith("#"):
+            found.update(_assignments(line.strip().removeprefix("export ")))
+    return found
+
+
+def proxies_of(variables: Mapping[str, str], source: str) -> Proxies | None:
+    """The proxies in an environment, upper case before lower case as in Go; None where there are none."""
+    http, https, no = (
+        variables.get(name) or variables.get(name.lower()) or ""
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    )
+    return Proxies(source, http, https, no) if http or https else None
+
+
+def apt_proxy(text: str, source: str) -> Proxies | None:
+    """The proxy in a file of apt.conf.d."""
+    found = dict(re.findall(r'^[ \t]*Acquire::(https?)::[Pp]roxy[ \t]+"([^"]+)"', text, re.MULTILINE))
+    found = {scheme: url for scheme, url in found.items() if url != "DIRECT"}
+    if not found:
+        return None
+    return Proxies(source, found.get("http", ""), found.get("https", found.get("http", "")))
+
+
+def read_daemon_json(text: str, source: str, machine: Machine) -> None:
+    """What daemon.json says, into ``machine``."""
+    try:
+        settings = json.loads(text)
+    except ValueError as error:
+        machine.faults.append(f"{source}: expected JSON; the daemon does not start with this: {error}")
+        return
+    if not isinstance(settings, dict):
+        machine.faults.append(f"{source}: expected a JSON object")
+        return
+    machine.mirrors = _texts(settings.get("registry-mirrors"))
+    machine.daemon_dns = _texts(settings.get("dns"))
+    machine.insecure = _texts(settings.get("insecure-registries"))
+    proxies = settings.get("proxies")
+    if isinstance(proxies, dict):
+        http, https, no = (str(proxies.get(key, "")) for key in ("http-proxy", "https-proxy", "no-proxy"))
+        before = machine.configured or Proxies("")
+        if http or https:
+            machine.configured = Proxies(source, http or before.http, https or before.https, no or before.no)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _is_excepted(host: str, port: int, no: str) -> bool:
+    """Whether NO_PROXY excepts a host, as Go reads it; loopback always is."""
+    host = host.lower()
+    try:
+        address = ip_address(host)
+    except ValueError:
+        address = None
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True
+    for entry in (word.strip().lower() for word in re.split(r"[,\s]+", no)):
+        if entry == "*":
+            return True
+        if not entry:
+            continue
+        if address is not None:
+            try:
+                if address in ip_network(entry, strict=False):
+                    return True
+            except ValueError:
+                pass
+        name, colon, entry_port = entry.rpartition(":")
+        if colon and entry_port.isdecimal() and ":" not in name:
+            if int(entry_port) != port:
+                continue
+            entry = name
+        entry = entry.removeprefix("*")
+        if host == entry.removeprefix(".") and not entry.startswith("."):
+            return True
+        if host.endswith(entry if entry.startswith(".") else f".{entry}"):
+            return True
+    return False

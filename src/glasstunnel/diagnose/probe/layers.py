@@ -1,0 +1,168 @@
+"""The layers of one host, one after the other: names, TCP, TLS, and the cross test.
+
+Rule: a layer begins when the one before has ended, with everything that it found, not only with what the system
+would use: an address that works beside one that does not is the evidence. The cross test runs only where TLS
+failed: another name at the same address, and the same name in small packets. Section: the book's chapter on
+the failed pull.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address
+
+from glasstunnel.diagnose.addresses import mark
+from glasstunnel.diagnose.evidence import Handshake, Host, Lookup, Outcome, Record
+from glasstunnel.diagnose.machine import Machine, hosts_entries
+from glasstunnel.diagnose.options import Options, Resolver
+from glasstunnel.diagnose.probe import files, names, tcp, tls, web
+
+MOST_ADDRESSES = 12
+SMALL_SEGMENT = 536  # bytes: what every path carries (RFC 9293 §3.7.1)
+_TIME_CODES = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, …_HAS_EXPIRED
+_UNANSWERED = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED)
+
+Say = Callable[[str, str], None]
+
+
+class Layers:
+    """Examines hosts, with what it has learned from those before."""
+
+    def __init__(self, options: Options, machine: Machine, say: Say) -> None:
+        self._options, self._machine, self._say = options, machine, say
+        self._resolvers = options.resolvers
+        self._own_servers = tuple(dict.fromkeys((*machine.name_servers, *machine.upstream)))
+        self._hosts_file = files.hosts_file()
+        self._end = time.monotonic() + options.deadlines.total
+        self.trust = tls.trusting(options.ca_file)
+        self.unverified = tls.unverified()
+
+    def left(self, layer: float) -> float:
+        """Seconds for a layer: its own, but never beyond the end of the whole."""
+        return max(min(layer, self._end - time.monotonic()), 0.001)
+
+    def trust_for(self, host: str, port: int) -> ssl.SSLContext:
+        """The system's certificates, and those that the daemon has been given for this registry."""
+        extra = files.extra_certificates(host, port)
+        if not extra:
+            return self.trust
+        context = tls.trusting(self._options.ca_file)
+        for path in extra:
+            try:
+                context.load_verify_locations(path)
+            except (OSError, ssl.SSLError):
+                self._machine.faults.append(f"{path}: expected certificates in PEM")
+        return context
+
+    async def examine(self, host: Host, *, secure: bool = True) -> None:
+        """Fill a host in; ``secure``: it speaks TLS."""
+        self._say(host.role, "names")
+        host.lookups = await self._names(host.name)
+        addresses = addresses_of(host)
+        self._say(host.role, "tcp")
+        deadline = self.left(self._options.deadlines.tcp)
+        host.connections = list(
+            await asyncio.gather(*(tcp.connect(address, host.port, deadline) for address in addresses))
+        )
+        if secure:
+            self._say(host.role, "tls")
+            await self._tls(host)
+
+    async def _names(self, name: str) -> list[Lookup]:
+        try:
+            address = str(ip_address(name))
+        except ValueError:
+            pass
+        else:
+            return [Lookup("system", "literal", "any", Outcome.OK, (Record(address, None, mark(address)),))]
+        deadlines = replace(self._options.deadlines, names=self.left(self._options.deadlines.names))
+        lines = [address for _, address in hosts_entries(self._hosts_file, name)]
+        found = await names.look_up(
+            name,
+            lines,
+            self._own_servers,
+            self._resolvers,
+            replace(self._options, deadlines=deadlines),
+            self.trust,
+        )
+        self._forget_silent(found)
+        return found
+
+    def _forget_silent(self, lookups: list[Lookup]) -> None:
+        """Who did not answer for one host is not waited for again for the next."""
+        heard = {(lookup.source, lookup.transport) for lookup in lookups if lookup.outcome not in _UNANSWERED}
+        self._resolvers = tuple(
+            replace(
+                resolver,
+                **{kind: 0 for kind in resolver.ports() if (resolver.address, kind) not in heard},
+            )
+            for resolver in self._resolvers
+        )
+        self._own_servers = tuple(
+            server for server in self._own_servers if {(server, "udp"), (server, "tcp")} & heard
+        )
+
+    async def _tls(self, host: Host) -> None:
+        alive = [item.address for item in host.connections if item.outcome is Outcome.OK]
+        trust = self.trust_for(host.name, host.port)
+        deadline = self.left(self._options.deadlines.tls)
+        first = list(
+            await asyncio.gather(
+                *(tls.shake(address, host.port, host.name, deadline, trust) for address in alive)
+            )
+        )
+        deadline = self.left(self._options.deadlines.tls)
+        crossed = await asyncio.gather(*(self._cross(host, item, deadline) for item in first))
+        host.handshakes = [item for items in crossed for item in items]
+
+    async def _cross(self, host: Host, seen: Handshake, deadline: float) -> list[Handshake]:
+        """What tells the causes of one failed handshake apart."""
+        if seen.outcome is Outcome.OK:
+            return [seen]
+        if seen.outcome is Outcome.UNTRUSTED:
+            return [await self._with_certificate(host, seen, deadline)]
+        others = [tls.shake(seen.address, host.port, self._options.innocent, deadline, self.unverified)]
+        if seen.outcome is Outcome.TIMEOUT:
+            small = (seen.address, host.port, host.name, deadline, self.unverified, SMALL_SEGMENT)
+            others.append(tls.shake(*small))
+        return [seen, *await asyncio.gather(*others)]
+
+    async def _with_certificate(self, host: Host, seen: Handshake, deadline: float) -> Handshake:
+        """The same with the certificate that did not verify; and the server's time, where time is the reason."""
+        shown = await tls.shake(seen.address, host.port, host.name, deadline, self.unverified)
+        if seen.verify_code in _TIME_CODES:
+            fetched = await web.fetch(
+                f"https://{host.name}:{host.port}/v2/",
+                web.Route(address=seen.address),
+                deadline,
+                self.unverified,
+                method="HEAD",
+                verified=False,
+            )
+            host.replies.append(fetched.reply)
+        return replace(seen, certificate=shown.certificate)
+
+
+def addresses_of(host: Host) -> list[str]:
+    """The addresses to try: what the system says first, then the hosts file's, then everybody's."""
+    ranked = sorted(host.lookups, key=_rank)
+    found = dict.fromkeys(address for lookup in ranked for address in lookup.addresses)
+    later = dict.fromkeys(
+        record.address for lookup in ranked for records in lookup.later for record in records
+    )
+    return list(found | later)[:MOST_ADDRESSES]
+
+
+def _rank(lookup: Lookup) -> int:
+    if lookup.source == "system":
+        return 0
+    if lookup.source == "hosts":
+        return 1
+    return 2 if lookup.encrypted else 3
+
+
+def answered_resolvers(resolvers: tuple[Resolver, ...]) -> list[tuple[str, int]]:
+    """Addresses and ports at which a TCP connection shows that the network lets something out."""
+    return [(resolver.address, resolver.https) for resolver in resolvers if resolver.https]

@@ -1,0 +1,140 @@
+"""From all that was seen to one verdict.
+
+Rule: the hosts are judged in the order in which the daemon needs them, and the first that fails is the verdict;
+what fails behind it is named too, because mending the first alone would not help. Section: docker/docs "Docker
+Hub usage and limits" for 429; OCI distribution specification, "Error Codes".
+"""
+
+from dataclasses import replace
+
+from glasstunnel.diagnose.causes import Cause, Confidence
+from glasstunnel.diagnose.evidence import Evidence, Host, Outcome, Reply
+from glasstunnel.diagnose.finding import Finding, Verdict, fact
+from glasstunnel.diagnose.judge import judge
+
+_WRAPPED = {"token": Cause.TOKEN_HOST, "blob": Cause.BLOB_HOST, "mirror": Cause.MIRROR_BROKEN}
+_HARD = (Cause.NO_NETWORK, Cause.PROXY_NEEDED, Cause.BLOCKED_ADDRESS, Cause.RESOLVER_FAILS)
+
+
+def reach_verdict(evidence: Evidence) -> Verdict:
+    """Judge."""
+    chain: list[Finding] = []
+    for role in ("registry", "token", "blob"):
+        host = evidence.host(role)
+        if host is not None and (finding := _judge_host(host, evidence)):
+            chain += [replace(finding, behind=()), *finding.behind]
+    broken = [
+        finding
+        for host in evidence.hosts
+        if host.role == "mirror" and (finding := _judge_host(host, evidence))
+    ]
+    mirrors = [host for host in evidence.hosts if host.role == "mirror"]
+    served = [host for host in mirrors if any(_is_manifest(reply) and reply.status == 200 for reply in host.replies)]
+    if chain and served:
+        facts = (fact("mirror-serves", host=served[0].name, image=evidence.image),)
+        return Verdict(Finding(Cause.ALL_WELL, Confidence.LIKELY, facts), (*chain, *broken))
+    if not chain and not broken:
+        return Verdict(_well(evidence))
+    first, *rest = [*chain, *broken]
+    if not chain:
+        first = replace(first, facts=(*first.facts, fact("falls-back", host=evidence.image.host)))
+    return Verdict(first, tuple(rest))
+
+
+def _well(evidence: Evidence) -> Finding:
+    read = [
+        reply
+        for host in evidence.hosts
+        if host.role in ("registry", "blob")
+        for reply in host.replies
+        if reply.status in (200, 206) and not _is_manifest(reply) and reply.size
+        and (host.role == "blob" or "/blobs/" in reply.url)
+    ]
+    if read:
+        return Finding(
+            Cause.ALL_WELL,
+            Confidence.CERTAIN,
+            (fact("first-bytes", size=read[-1].size, url=read[-1].url, via=read[-1].via),),
+        )
+    return Finding(
+        Cause.REGISTRY_FAILS,
+        Confidence.POSSIBLE,
+        (fact("incomplete", seconds=evidence.seconds),),
+        evidence.image.host,
+        "registry",
+    )
+
+
+def _judge_host(host: Host, evidence: Evidence) -> Finding | None:
+    finding = judge(host, evidence)
+    if finding is None:
+        finding = _judge_replies(host)
+    elif (through := _known_proxy_works(host)) and finding.cause in _HARD and not _proven(host):
+        facts = (*finding.facts, fact("known-proxy-works", proxy=through.via, status=through.status))
+        finding = replace(finding, cause=Cause.PROXY_NEEDED, confidence=Confidence.CERTAIN, facts=facts)
+    if finding is None or host.role not in _WRAPPED:
+        return finding
+    if finding.cause in (Cause.RATE_LIMIT, Cause.IMAGE_OR_PERMISSION) and host.role == "token":
+        return finding
+    wrapper = _WRAPPED[host.role]
+    why = None if finding.cause is wrapper else finding.cause
+    behind = tuple(replace(item, cause=wrapper, why=item.cause) for item in finding.behind)
+    return replace(finding, cause=wrapper, why=why, behind=behind)
+
+
+def _proven(host: Host) -> bool:
+    return any(item.outcome is Outcome.OK and item.server_name == host.name for item in host.handshakes)
+
+
+def _known_proxy_works(host: Host) -> Reply | None:
+    """A reply through a proxy that the daemon does not use."""
+    if host.proxy:
+        return None
+    return next((reply for reply in host.replies if "://" in reply.via and reply.status), None)
+
+
+def _judge_replies(host: Host) -> Finding | None:
+    """TLS stands: what did HTTP say?"""
+    for reply in (reply for reply in host.replies if reply.verified):
+        facts = (_reply_fact(reply),)
+
+        def found(cause: Cause, sure: Confidence = Confidence.CERTAIN, facts=facts) -> Finding:  # type: ignore[no-untyped-def]
+            return Finding(cause, sure, facts, host.name, host.role)
+
+        if reply.outcome is not Outcome.OK:
+            cause = Cause.REGISTRY_FAILS if host.role == "registry" else _WRAPPED[host.role]
+            return found(cause, Confidence.POSSIBLE)
+        if reply.status == 429:
+            return found(Cause.RATE_LIMIT)
+        if reply.status < 400 or (reply.status == 401 and reply.url.endswith("/v2/")):
+            continue
+        if host.role == "mirror" and reply.status == 404 and _is_manifest(reply):
+            continue  # it has not got this image; that is no fault
+        if reply.status in (401, 403, 404) and (_is_manifest(reply) or host.role == "token"):
+            return found(Cause.IMAGE_OR_PERMISSION)
+        cause = Cause.REGISTRY_FAILS if host.role == "registry" else _WRAPPED[host.role]
+        return found(cause, Confidence.CERTAIN if reply.status >= 500 else Confidence.LIKELY)
+    return None
+
+
+def _is_manifest(reply: Reply) -> bool:
+    return "/manifests/" in reply.url
+
+
+def _reply_fact(reply: Reply):  # type: ignore[no-untyped-def]
+    limits = {
+        name: value
+        for name, value in reply.headers.items()
+        if name in ("retry-after", "ratelimit-limit", "ratelimit-remaining", "docker-ratelimit-source")
+    }
+    return fact(
+        "reply" if reply.outcome is Outcome.OK else "no-reply",
+        url=reply.url,
+        via=reply.via,
+        status=reply.status,
+        outcome=reply.outcome,
+        detail=reply.detail,
+        errors=", ".join(reply.errors),
+        limits=", ".join(f"{name}: {value}" for name, value in limits.items()),
+        size=reply.size,
+    )
