@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "bring an interface up",
     "down": "bring an interface down",
     "show": "show what the interfaces do",
+    "diagnose": "find out why docker pull fails",
     "demo": "tell the story of a tunnel while making one",
 }
 """Each is a module of this package, with its help."""

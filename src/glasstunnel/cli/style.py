@@ -35,5 +35,11 @@ class Style:
             self._stream.write(f"\r\x1b[K{bar}")
             self._stream.flush()
 
+    def step(self, text: str) -> None:
+        """What is being done, drawn over what was; "" when it is over."""
+        if self._terminal:
+            self._stream.write(f"\r\x1b[K{text and f'   {text} …'}")
+            self._stream.flush()
+
     def _paint(self, text: str, *codes: str) -> str:
         return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if self._colour else text

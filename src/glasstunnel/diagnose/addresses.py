@@ -1,9 +1,9 @@
 """What an address in an answer gives away, and how an own address is hidden in a report.
 
-Rule: a mark is evidence, not a verdict: only a certificate proves whose an address is. Section: RFC 6890 and the
-IANA special-purpose registries, as :mod:`ipaddress` knows them; for forged answers Hoang et al., “How Great is
-the Great Firewall?”, USENIX Security 2021, §5.1–5.2 (most forged IPv4 addresses are Facebook's, Twitter's and
-Dropbox's; all forged IPv6 addresses are in Teredo's 2001::/32), and
+Rule: a mark is evidence, not a verdict: only a certificate proves whose an address is. Section: RFC 6890 and
+the IANA special-purpose registries, as :mod:`ipaddress` knows them; for forged answers Hoang et al., “How
+Great is the Great Firewall?”, USENIX Security 2021, §5.1–5.2 (most forged IPv4 addresses are Facebook's,
+Twitter's and Dropbox's; all forged IPv6 addresses are in Teredo's 2001::/32), and
 viewdns.info/research/dns-cache-poisoning-in-the-peoples-republic-of-china for the old single addresses.
 """
 
@@ -22,8 +22,8 @@ _OLD_FORGERIES: Final = frozenset(
 _NEVER_A_REGISTRY: Final = tuple(
     (ip_network(network), owner)
     for owner, networks in {
-        "Facebook": "31.13.24.0/21 31.13.64.0/18 66.220.144.0/20 69.63.176.0/20 69.171.224.0/19 74.119.76.0/22 "
-        "157.240.0.0/16 173.252.64.0/18 179.60.192.0/22 185.60.216.0/22",
+        "Facebook": "31.13.24.0/21 31.13.64.0/18 66.220.144.0/20 69.63.176.0/20 69.171.224.0/19 "
+        "74.119.76.0/22 157.240.0.0/16 173.252.64.0/18 179.60.192.0/22 185.60.216.0/22",
         "Twitter": "104.244.40.0/21 199.16.156.0/22 199.59.148.0/22 199.96.56.0/21",
         "Dropbox": "108.160.160.0/20 162.125.0.0/16 199.47.216.0/22",
     }.items()

@@ -1,7 +1,7 @@
 """A finding: one cause, how sure, and the facts that speak for it.
 
-Rule: a fact is a code and its values; :mod:`glasstunnel.diagnose.story` turns it into a sentence in the reader's
-language. Section: the book's part on diagnosis.
+Rule: a fact is a code and its values; :mod:`glasstunnel.diagnose.story` turns it into a sentence in the
+reader's language. Section: the book's part on diagnosis.
 """
 
 from dataclasses import dataclass, field

@@ -1,10 +1,10 @@
 """What is wrong with one host, from what its layers have shown.
 
-Rule: an address is right if it presents a certificate for the name, and by nothing else: answers of a large host
-differ from place to place. So a wrong name is told from a bad path only by the cross test: where the right name
-fails and another name at the same address is answered, the name is what is blocked; where the system's address
-fails and another resolver's works, the address was wrong. Section: the book's chapter on the failed pull;
-X509_verify_cert_error_string(3).
+Rule: an address is right if it presents a certificate for the name, and by nothing else: answers of a large
+host differ from place to place. So a wrong name is told from a bad path only by the cross test: where the
+right name fails and another name at the same address is answered, the name is what is blocked; where the
+system's address fails and another resolver's works, the address was wrong. Section: the book's chapter on the
+failed pull; X509_verify_cert_error_string(3).
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,10 +34,7 @@ class _Judge:
             address for item in host.lookups if item.source == "hosts" for address in item.addresses
         ]
         self._reference = [
-            address
-            for item in host.lookups
-            if item.public and item.encrypted
-            for address in item.addresses
+            address for item in host.lookups if item.public and item.encrypted for address in item.addresses
         ]
         self._connections = {item.address: item for item in host.connections}
         self._right = {
@@ -46,7 +43,9 @@ class _Judge:
             if item.outcome is Outcome.OK and item.server_name == host.name and not item.segment
         }
         if not host.handshakes and all(reply.url.startswith("http:") for reply in host.replies):
-            self._right = {item.address for item in host.connections if item.outcome is Outcome.OK and host.replies}
+            self._right = {
+                item.address for item in host.connections if item.outcome is Outcome.OK and host.replies
+            }
 
     def finding(self) -> Finding | None:
         """The first layer that fails."""
@@ -63,7 +62,13 @@ class _Judge:
             return None
         last = through[-1]
         facts = [
-            fact("proxy-fails", proxy=self._host.proxy, host=self._host.name, outcome=last.outcome, detail=last.detail)
+            fact(
+                "proxy-fails",
+                proxy=self._host.proxy,
+                host=self._host.name,
+                outcome=last.outcome,
+                detail=last.detail,
+            )
         ]
         if self._right:
             facts.append(fact("direct-works", host=self._host.name, addresses=_list(self._right)))
@@ -76,7 +81,9 @@ class _Judge:
     def _names(self) -> Finding:
         """The system has no address."""
         system = self._system
-        facts = [fact("system-lookup-fails", host=self._host.name, outcome=system.outcome if system else "none")]
+        facts = [
+            fact("system-lookup-fails", host=self._host.name, outcome=system.outcome if system else "none")
+        ]
         others = [item for item in self._host.lookups if item.public and item.addresses]
         if others:
             facts.append(self._answers(others))
@@ -85,14 +92,23 @@ class _Judge:
             sure = Confidence.CERTAIN if self._right else Confidence.LIKELY
             denied = system is not None and system.outcome is Outcome.NO_SUCH_NAME
             cause = Cause.POISONED_RESOLVER if denied else Cause.RESOLVER_FAILS
-            behind = () if self._right else self._behind(self._reference or [a for o in others for a in o.addresses])
+            behind = (
+                ()
+                if self._right
+                else self._behind(self._reference or [a for o in others for a in o.addresses])
+            )
             return self._found(cause, sure, facts, behind)
-        if any(item.public and item.outcome is Outcome.NO_SUCH_NAME for item in self._host.lookups):
+        heard = [item for item in self._host.lookups if item.encrypted]
+        if any(item.outcome is Outcome.NO_SUCH_NAME for item in heard):
             facts.append(fact("name-unknown-everywhere", host=self._host.name))
             return self._found(Cause.IMAGE_OR_PERMISSION, Confidence.LIKELY, facts)
         facts += self._reach()
         if not self._evidence.machine.default_route:
             return self._found(Cause.NO_NETWORK, Confidence.CERTAIN, facts)
+        impostors = [item.source for item in heard if item.outcome is Outcome.UNTRUSTED]
+        if impostors:
+            facts.append(fact("resolvers-impersonated", addresses=_list(impostors)))
+            return self._found(Cause.PROXY_NEEDED, Confidence.LIKELY, facts)
         if self._let_out():
             return self._found(Cause.RESOLVER_FAILS, Confidence.POSSIBLE, facts)
         if system is not None and system.outcome is Outcome.NO_SUCH_NAME:
@@ -191,7 +207,9 @@ class _Judge:
 
     def _no_connection(self, addresses: Sequence[str], told: list[Fact]) -> Finding:
         tried = [self._connections[address] for address in addresses if address in self._connections]
-        told += [fact("tcp-fails", address=item.address, port=item.port, outcome=item.outcome) for item in tried]
+        told += [
+            fact("tcp-fails", address=item.address, port=item.port, outcome=item.outcome) for item in tried
+        ]
         told += self._reach()
         if self._let_out():
             return self._found(Cause.BLOCKED_ADDRESS, Confidence.LIKELY, told)
@@ -223,7 +241,13 @@ class _Judge:
             early = shake.verify_code == _NOT_YET_VALID
             return self._found(Cause.WRONG_CLOCK, Confidence.LIKELY if early else Confidence.POSSIBLE, told)
         offset = self._evidence.now - theirs
-        told.append(fact("clocks", offset=f"{offset:+.0f}", server=datetime.fromtimestamp(theirs).astimezone().isoformat()))
+        told.append(
+            fact(
+                "clocks",
+                offset=f"{offset:+.0f}",
+                server=datetime.fromtimestamp(theirs).astimezone().isoformat(),
+            )
+        )
         if abs(offset) > _SKEW:
             return self._found(Cause.WRONG_CLOCK, Confidence.CERTAIN, told)
         return self._found(Cause.REGISTRY_FAILS, Confidence.LIKELY, told)
@@ -275,12 +299,13 @@ class _Judge:
 
     def _oddities(self) -> list[Fact]:
         """What by itself speaks against the system's addresses."""
-        found = []
         known = {record.address: record.mark for item in self._host.lookups for record in item.records}
         plain = any(not known.get(address) for address in self._right | set(self._reference))
-        for address in self._used:
-            if known.get(address) and plain:
-                found.append(fact("odd-address", address=address, mark=known[address]))
+        found = [
+            fact("odd-address", address=address, mark=known[address])
+            for address in self._used
+            if plain and known.get(address)
+        ]
         for item in self._host.lookups:
             for later in item.later:
                 answers = {record.address for record in later}
@@ -317,7 +342,9 @@ class _Judge:
         works = [item for item in controls if item.outcome is Outcome.OK]
         if works:
             return [fact("others-reachable", addresses=_list(item.address for item in works))]
-        facts = [fact("nobody-reachable", addresses=_list(item.address for item in controls))] if controls else []
+        facts = (
+            [fact("nobody-reachable", addresses=_list(item.address for item in controls))] if controls else []
+        )
         if not self._evidence.machine.default_route:
             facts.append(fact("no-default-route"))
         return facts

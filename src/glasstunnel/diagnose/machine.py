@@ -2,8 +2,8 @@
 
 Rule: text in, values out; :mod:`glasstunnel.diagnose.probe.files` does the reading. A file that cannot be
 understood is an entry in ``faults`` and no exception. Section: hosts(5), resolv.conf(5), nsswitch.conf(5),
-systemd.exec(5) "Environment="; docker/cli docs/reference/dockerd.md; moby daemon/config (``configureProxyEnv``:
-daemon.json before the environment); golang.org/x/net/http/httpproxy for NO_PROXY.
+systemd.exec(5) "Environment="; docker/cli docs/reference/dockerd.md; moby daemon/config
+(``configureProxyEnv``: daemon.json before the environment); golang.org/x/net/http/httpproxy for NO_PROXY.
 """
 
 import json
@@ -45,6 +45,7 @@ class Machine:
     resolvectl: str = ""  # what it says
     network_manager: bool = False
     interface: str = ""  # of the default route
+    mtu: int = 0  # of that interface, bytes
     default_route: bool = False
     daemon: bool = False  # a Docker daemon is installed
     desktop: bool = False  # … inside Docker Desktop
@@ -65,7 +66,7 @@ class Machine:
     def known_proxies(self, host: str, port: int) -> list[tuple[str, str]]:
         """Proxies that the daemon does not use but others here do, each with its source."""
         mine = self.proxies.for_host(host, port) if self.proxies else ""
-        found = {}
+        found: dict[str, str] = {}
         for proxies in (self.configured, self.environment, *self.elsewhere):
             url = proxies.for_host(host, port) if proxies else ""
             if proxies and url and url != mine:
@@ -138,20 +139,23 @@ def environment_file(text: str) -> dict[str, str]:
 
 def proxies_of(variables: Mapping[str, str], source: str) -> Proxies | None:
     """The proxies in an environment, upper case before lower case as in Go; None where there are none."""
-    http, https, no = (
-        variables.get(name) or variables.get(name.lower()) or ""
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-    )
+
+    def value(name: str) -> str:
+        return variables.get(name, "") or variables.get(name.lower(), "")
+
+    http, https, no = value("HTTP_PROXY"), value("HTTPS_PROXY"), value("NO_PROXY")
     return Proxies(source, http, https, no) if http or https else None
 
 
 def apt_proxy(text: str, source: str) -> Proxies | None:
     """The proxy in a file of apt.conf.d."""
-    found = dict(re.findall(r'^[ \t]*Acquire::(https?)::[Pp]roxy[ \t]+"([^"]+)"', text, re.MULTILINE))
-    found = {scheme: url for scheme, url in found.items() if url != "DIRECT"}
-    if not found:
+    found: dict[str, str] = dict(
+        re.findall(r'^[ \t]*Acquire::(https?)::[Pp]roxy[ \t]+"([^"]+)"', text, re.MULTILINE)
+    )
+    http, https = (found.get(scheme, "") for scheme in ("http", "https"))
+    if "DIRECT" in (http, https) or not (http or https):
         return None
-    return Proxies(source, found.get("http", ""), found.get("https", found.get("http", "")))
+    return Proxies(source, http, https or http)
 
 
 def read_daemon_json(text: str, source: str, machine: Machine) -> None:

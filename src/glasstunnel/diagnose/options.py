@@ -1,9 +1,10 @@
 """What a diagnosis may be told: which resolvers to ask, at which ports, and how long each layer may take.
 
-Rule: nothing that leads outside is fixed in the probes; all of it is here and can be replaced. Section: RFC 7858
-(DoT, port 853), RFC 8484 (DoH, path /dns-query).
+Rule: nothing that leads outside is fixed in the probes; all of it is here and can be replaced. Section: RFC
+7858 (DoT, port 853), RFC 8484 (DoH, path /dns-query).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
@@ -17,7 +18,7 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True)
 class Resolver:
-    """A public resolver: its address, the name in its certificate, and its ports; 0 leaves a transport out."""
+    """A public resolver: its address, the name in its certificate, its ports; 0 leaves a transport out."""
 
     address: str
     name: str = ""
@@ -34,6 +35,11 @@ class Resolver:
             if (port := getattr(self, transport)) and (self.name or transport in ("udp", "tcp"))
         }
 
+    def without(self, transports: Iterable[str]) -> "Resolver":
+        """The same, but for some transports."""
+        ports = {kind: getattr(self, kind) for kind in TRANSPORTS} | dict.fromkeys(transports, 0)
+        return Resolver(self.address, self.name, **ports)
+
 
 RESOLVERS: Final = (
     Resolver("1.1.1.1", "cloudflare-dns.com"),
@@ -47,7 +53,7 @@ RESOLVERS: Final = (
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds that each layer may take; every probe of a layer has them all, and their sum bounds the whole."""
+    """Seconds that each layer may take; each of its probes has them all, and the sum bounds the whole."""
 
     names: float = 4.0
     tcp: float = 3.0
@@ -91,7 +97,7 @@ def parse_resolver(text: str) -> Resolver:
         transport, equals, port = part.partition("=")
         if transport not in TRANSPORTS or not equals or not port.isdecimal() or int(port) > 65535:
             raise OptionError(
-                f'resolver "{text}": expected udp, tcp, tls or https with "=" and a port up to 65535, got "{part}"'
+                f'resolver "{text}": expected udp, tcp, tls or https, "=", a port up to 65535, got "{part}"'
             )
         ports[transport] = int(port)
     return Resolver(address, name, **ports)

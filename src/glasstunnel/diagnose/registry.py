@@ -1,7 +1,7 @@
 """What a registry says and what it is asked, as values: challenges, manifests, platforms.
 
-Rule: text in, values out; a text that is not what it should be gives None, for the verdict to see. Section: OCI
-distribution specification v1.1; distribution/docs/content/spec/auth/token.md; RFC 9110 §11.6.1; OCI image
+Rule: text in, values out; a text that is not what it should be gives None, for the verdict to see. Section:
+OCI distribution specification v1.1; distribution/docs/content/spec/auth/token.md; RFC 9110 §11.6.1; OCI image
 specification, "Image Index".
 """
 

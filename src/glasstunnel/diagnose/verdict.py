@@ -1,15 +1,15 @@
 """From all that was seen to one verdict.
 
-Rule: the hosts are judged in the order in which the daemon needs them, and the first that fails is the verdict;
-what fails behind it is named too, because mending the first alone would not help. Section: docker/docs "Docker
-Hub usage and limits" for 429; OCI distribution specification, "Error Codes".
+Rule: the hosts are judged in the order in which the daemon needs them, and the first that fails is the
+verdict; what fails behind it is named too, because mending the first alone would not help. Section:
+docker/docs "Docker Hub usage and limits" for 429; OCI distribution specification, "Error Codes".
 """
 
 from dataclasses import replace
 
 from glasstunnel.diagnose.causes import Cause, Confidence
 from glasstunnel.diagnose.evidence import Evidence, Host, Outcome, Reply
-from glasstunnel.diagnose.finding import Finding, Verdict, fact
+from glasstunnel.diagnose.finding import Fact, Finding, Verdict, fact
 from glasstunnel.diagnose.judge import judge
 
 _WRAPPED = {"token": Cause.TOKEN_HOST, "blob": Cause.BLOB_HOST, "mirror": Cause.MIRROR_BROKEN}
@@ -29,7 +29,9 @@ def reach_verdict(evidence: Evidence) -> Verdict:
         if host.role == "mirror" and (finding := _judge_host(host, evidence))
     ]
     mirrors = [host for host in evidence.hosts if host.role == "mirror"]
-    served = [host for host in mirrors if any(_is_manifest(reply) and reply.status == 200 for reply in host.replies)]
+    served = [
+        host for host in mirrors if any(_is_manifest(reply) and reply.status == 200 for reply in host.replies)
+    ]
     if chain and served:
         facts = (fact("mirror-serves", host=served[0].name, image=evidence.image),)
         return Verdict(Finding(Cause.ALL_WELL, Confidence.LIKELY, facts), (*chain, *broken))
@@ -47,7 +49,9 @@ def _well(evidence: Evidence) -> Finding:
         for host in evidence.hosts
         if host.role in ("registry", "blob")
         for reply in host.replies
-        if reply.status in (200, 206) and not _is_manifest(reply) and reply.size
+        if reply.status in (200, 206)
+        and not _is_manifest(reply)
+        and reply.size
         and (host.role == "blob" or "/blobs/" in reply.url)
     ]
     if read:
@@ -96,32 +100,31 @@ def _known_proxy_works(host: Host) -> Reply | None:
 def _judge_replies(host: Host) -> Finding | None:
     """TLS stands: what did HTTP say?"""
     for reply in (reply for reply in host.replies if reply.verified):
-        facts = (_reply_fact(reply),)
-
-        def found(cause: Cause, sure: Confidence = Confidence.CERTAIN, facts=facts) -> Finding:  # type: ignore[no-untyped-def]
-            return Finding(cause, sure, facts, host.name, host.role)
-
-        if reply.outcome is not Outcome.OK:
-            cause = Cause.REGISTRY_FAILS if host.role == "registry" else _WRAPPED[host.role]
-            return found(cause, Confidence.POSSIBLE)
-        if reply.status == 429:
-            return found(Cause.RATE_LIMIT)
-        if reply.status < 400 or (reply.status == 401 and reply.url.endswith("/v2/")):
-            continue
-        if host.role == "mirror" and reply.status == 404 and _is_manifest(reply):
-            continue  # it has not got this image; that is no fault
-        if reply.status in (401, 403, 404) and (_is_manifest(reply) or host.role == "token"):
-            return found(Cause.IMAGE_OR_PERMISSION)
-        cause = Cause.REGISTRY_FAILS if host.role == "registry" else _WRAPPED[host.role]
-        return found(cause, Confidence.CERTAIN if reply.status >= 500 else Confidence.LIKELY)
+        if verdict := _judge_reply(reply, host):
+            return Finding(*verdict, (_reply_fact(reply),), host.name, host.role)
     return None
+
+
+def _judge_reply(reply: Reply, host: Host) -> tuple[Cause, Confidence] | None:
+    fails = Cause.REGISTRY_FAILS if host.role == "registry" else _WRAPPED[host.role]
+    if reply.outcome is not Outcome.OK:
+        return fails, Confidence.POSSIBLE
+    if reply.status == 429:
+        return Cause.RATE_LIMIT, Confidence.CERTAIN
+    if reply.status < 400 or (reply.status == 401 and reply.url.endswith("/v2/")):
+        return None
+    if host.role == "mirror" and reply.status == 404 and _is_manifest(reply):
+        return None  # it has not got this image; that is no fault
+    if reply.status in (401, 403, 404) and (_is_manifest(reply) or host.role == "token"):
+        return Cause.IMAGE_OR_PERMISSION, Confidence.CERTAIN
+    return fails, Confidence.CERTAIN if reply.status >= 500 else Confidence.LIKELY
 
 
 def _is_manifest(reply: Reply) -> bool:
     return "/manifests/" in reply.url
 
 
-def _reply_fact(reply: Reply):  # type: ignore[no-untyped-def]
+def _reply_fact(reply: Reply) -> Fact:
     limits = {
         name: value
         for name, value in reply.headers.items()

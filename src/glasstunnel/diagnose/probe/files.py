@@ -1,8 +1,8 @@
 """The machine's own situation, gathered: files, the running daemon's environment, what resolvectl says.
 
 Rule: reads only, and what cannot be read is left out or named; nobody's credentials are opened
-(``~/.docker/config.json`` holds them, so it is left alone). Section: dockerd(8), systemd.unit(5) "UNIT FILE LOAD
-PATH", systemd-resolved.service(8) "/ETC/RESOLV.CONF", proc(5).
+(``~/.docker/config.json`` holds them, so it is left alone). Section: dockerd(8), systemd.unit(5) "UNIT FILE
+LOAD PATH", systemd-resolved.service(8) "/ETC/RESOLV.CONF", proc(5).
 """
 
 import os
@@ -47,6 +47,8 @@ def read_machine() -> Machine:
     machine.network_manager = Path("/run/NetworkManager").is_dir()
     machine.interface = _default_interface()
     machine.default_route = bool(machine.interface)
+    mtu = _text(f"/sys/class/net/{machine.interface}/mtu").strip() if machine.interface else ""
+    machine.mtu = int(mtu) if mtu.isdecimal() else 0
     _read_daemon(machine)
     _read_proxies(machine)
     return machine
@@ -92,8 +94,7 @@ def _read_daemon(machine: Machine) -> None:
 def _read_proxies(machine: Machine) -> None:
     machine.environment = proxies_of(os.environ, "environment")
     found = [proxies_of(environment_file(_text("/etc/environment")), "/etc/environment")]
-    for path in _files("/etc/apt/apt.conf.d"):
-        found.append(apt_proxy(_text(str(path)), str(path)))
+    found += [apt_proxy(_text(str(path)), str(path)) for path in _files("/etc/apt/apt.conf.d")]
     machine.elsewhere = tuple(proxies for proxies in found if proxies)
 
 

@@ -1,9 +1,9 @@
 """The layers of one host, one after the other: names, TCP, TLS, and the cross test.
 
-Rule: a layer begins when the one before has ended, with everything that it found, not only with what the system
-would use: an address that works beside one that does not is the evidence. The cross test runs only where TLS
-failed: another name at the same address, and the same name in small packets. Section: the book's chapter on
-the failed pull.
+Rule: a layer begins when the one before has ended, with everything that it found, not only with what the
+system would use: an address that works beside one that does not is the evidence. The cross test runs only
+where TLS failed: another name at the same address, and the same name in small packets. Section: the book's
+chapter on the failed pull.
 """
 
 import asyncio
@@ -94,10 +94,7 @@ class Layers:
         """Who did not answer for one host is not waited for again for the next."""
         heard = {(lookup.source, lookup.transport) for lookup in lookups if lookup.outcome not in _UNANSWERED}
         self._resolvers = tuple(
-            replace(
-                resolver,
-                **{kind: 0 for kind in resolver.ports() if (resolver.address, kind) not in heard},
-            )
+            resolver.without(kind for kind in resolver.ports() if (resolver.address, kind) not in heard)
             for resolver in self._resolvers
         )
         self._own_servers = tuple(
@@ -130,7 +127,7 @@ class Layers:
         return [seen, *await asyncio.gather(*others)]
 
     async def _with_certificate(self, host: Host, seen: Handshake, deadline: float) -> Handshake:
-        """The same with the certificate that did not verify; and the server's time, where time is the reason."""
+        """The same with the certificate; and the server's time, where time is the reason."""
         shown = await tls.shake(seen.address, host.port, host.name, deadline, self.unverified)
         if seen.verify_code in _TIME_CODES:
             fetched = await web.fetch(

@@ -1,8 +1,8 @@
 """The first layer: what the name is, by every way that could tell.
 
-Rule: all are asked at once and each answer is kept as it came. After the first answer to a UDP query the socket
-stays open for a while: who injects answers cannot keep the true one from arriving too. Section: RFC 1035, 7858,
-8484; getaddrinfo(3), nsswitch.conf(5).
+Rule: all are asked at once and each answer is kept as it came. After the first answer to a UDP query the
+socket stays open for a while: who injects answers cannot keep the true one from arriving too. Section: RFC
+1035, 7858, 8484; getaddrinfo(3), nsswitch.conf(5).
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 
 import dns.asyncbackend
@@ -21,6 +21,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
+from dns._asyncbackend import DatagramSocket
 
 from glasstunnel.diagnose.addresses import canonical, mark
 from glasstunnel.diagnose.evidence import Lookup, Outcome, Record
@@ -77,16 +78,23 @@ async def _system(name: str, deadline: float) -> Lookup:
     answer: asyncio.Future[list[str]] = loop.create_future()
     began = time.monotonic()
 
+    def settle(found: list[str], error: Exception | None) -> None:
+        if not answer.done():  # the deadline may have come first
+            if error is None:
+                answer.set_result(found)
+            else:
+                answer.set_exception(error)
+
     def ask() -> None:
+        found: list[str] = []
+        failure: Exception | None = None
         try:
             infos = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
             found = list(dict.fromkeys(str(info[4][0]) for info in infos))
-            settle: Callable[[], None] = lambda: answer.done() or answer.set_result(found)  # noqa: E731
         except (OSError, UnicodeError) as error:
-            reason = error
-            settle = lambda: answer.done() or answer.set_exception(reason)  # noqa: E731
+            failure = error
         with suppress(RuntimeError):  # the loop may be gone by now
-            loop.call_soon_threadsafe(settle)
+            loop.call_soon_threadsafe(settle, found, failure)
 
     threading.Thread(target=ask, name=f"getaddrinfo {name}", daemon=True).start()
     outcome, records, detail = Outcome.OK, tuple[Record, ...](), ""
@@ -147,7 +155,7 @@ async def _ask(
         outcome, detail = outcomes.of(error)
         if outcome is Outcome.FAILED:
             outcome = Outcome.GARBLED
-    except Exception as error:  # noqa: BLE001 - whatever the libraries raise is what the probe saw
+    except Exception as error:
         outcome, detail = outcomes.of(error)
     if answers:
         outcome, detail = _outcome(answers[0])
@@ -171,8 +179,10 @@ async def _datagrams(
     """Ask by UDP, again each second, and take every answer until ``linger`` after the first."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     backend = dns.asyncbackend.get_default_backend()
-    target = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4]
-    async with await backend.make_socket(family, socket.SOCK_DGRAM, 0, None, target) as sock:
+    target = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4][:2]
+    async with await backend.make_socket(  # type: ignore[no-untyped-call]
+        family, socket.SOCK_DGRAM, 0, None, target
+    ) as sock:
         while not answers:
             await dns.asyncquery.send_udp(sock, query, None)
             with suppress(dns.exception.Timeout):
@@ -184,7 +194,7 @@ async def _datagrams(
 
 
 async def _receive(
-    sock: dns.asyncbackend.DatagramSocket, query: dns.message.Message, seconds: float
+    sock: DatagramSocket, query: dns.message.Message, seconds: float
 ) -> tuple[dns.message.Message, float, object]:
     answer: tuple[dns.message.Message, float, object] = await dns.asyncquery.receive_udp(
         sock, None, time.time() + max(seconds, 0), ignore_unexpected=True, ignore_errors=True, query=query

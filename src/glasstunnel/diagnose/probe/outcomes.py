@@ -4,6 +4,7 @@ Rule: the first cause in an exception's chain that is known decides; libraries w
 """
 
 import errno
+import os
 import ssl
 from collections.abc import Iterator
 
@@ -34,7 +35,7 @@ def of(error: BaseException) -> tuple[Outcome, str]:
         if isinstance(cause, TimeoutError) and cause.errno is None:
             return Outcome.TIMEOUT, ""
         if isinstance(cause, OSError) and cause.errno in _BY_NUMBER:
-            return _BY_NUMBER[cause.errno], cause.strerror or str(cause)
+            return _BY_NUMBER[cause.errno], os.strerror(cause.errno)
     return Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__
 
 

@@ -1,7 +1,7 @@
 """The course of a pull, as the daemon makes it: registry, token service, manifest, blob; and its mirrors.
 
-Rule: it goes on as far as any way leads, not only the system's, so that what waits behind the first fault is seen
-too. It asks without an account and reads only the first bytes of one layer. Section: OCI distribution
+Rule: it goes on as far as any way leads, not only the system's, so that what waits behind the first fault is
+seen too. It asks without an account and reads only the first bytes of one layer. Section: OCI distribution
 specification v1.1 "Pulling"; distribution/docs/content/spec/auth/token.md; moby daemon/pkg/registry
 (service_v2.go ``lookupV2Endpoints``: mirrors, for Docker Hub alone, before the hub).
 """

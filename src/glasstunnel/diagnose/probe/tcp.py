@@ -13,7 +13,7 @@ from glasstunnel.diagnose.probe import outcomes
 
 
 async def connected(address: str, port: int, segment: int = 0) -> socket.socket:
-    """A connected, non-blocking socket; ``segment`` asks the other side for small segments (RFC 9293 §3.7.1)."""
+    """A connected socket; ``segment`` asks the other side for small segments (RFC 9293 §3.7.1)."""
     family = socket.AF_INET if ip_address(address).version == 4 else socket.AF_INET6
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -1,8 +1,8 @@
 """The third layer: does TLS stand, with which name, and whose certificate is it.
 
-Rule: what ends a handshake is kept exactly: a RST, a FIN, silence, an alert and a certificate are five different
-stories, and the number of bytes that came before tells whether the server had spoken. Section: RFC 8446;
-X509_verify_cert_error_string(3).
+Rule: what ends a handshake is kept exactly: a RST, a FIN, silence, an alert and a certificate are five
+different stories, and the number of bytes that came before tells whether the server had spoken. Section: RFC
+8446; X509_verify_cert_error_string(3).
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """The fourth layer: HTTP, at an address or through a proxy, as the daemon would ask.
 
-Rule: the address is fixed, so that what answers is what the layers before have tried; redirects are not followed
-but told; a request has one deadline for all of it. Section: RFC 9110, OCI distribution specification.
+Rule: the address is fixed, so that what answers is what the layers before have tried; redirects are not
+followed but told; a request has one deadline for all of it. Section: RFC 9110, OCI distribution
+specification.
 """
 
 import asyncio
@@ -143,7 +144,7 @@ def _request(
 
 
 def error_codes(body: bytes) -> tuple[str, ...]:
-    """The codes of a registry's errors (OCI distribution specification, "Error Codes"); () for another body."""
+    """The codes of a registry's errors (OCI distribution specification, "Error Codes"), if it has any."""
     try:
         errors = json.loads(body)["errors"]
         return tuple(str(error["code"]) for error in errors)

@@ -1,0 +1,189 @@
+"""The report: as text, fit for a bug tracker, and as JSON.
+
+Rule: both are made from the same verdict and the same evidence. What belongs to the user's own network is
+hidden unless asked for: private addresses and the machine's own, and passwords in the URLs of proxies.
+Section: the book's part on diagnosis.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from glasstunnel.diagnose.addresses import canonical
+from glasstunnel.diagnose.evidence import Evidence, Handshake, Host, Lookup, Outcome
+from glasstunnel.diagnose.finding import Finding, Verdict
+from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.story import CONFIDENCES, REMEDIES, WARNINGS, Translate, named, told
+
+FORMAT = 1
+"""Raised when a field of the JSON report changes its meaning or goes."""
+
+
+def as_json(verdict: Verdict, remedies: Iterable[Remedy], evidence: Evidence) -> dict[str, object]:
+    """Everything, as values; the sentences are in English."""
+    return {
+        "format": FORMAT,
+        "image": str(evidence.image),
+        "verdict": {
+            **_finding(verdict.finding),
+            "class": verdict.kind,
+            "exit_status": verdict.exit_status,
+            "also": [_finding(finding) for finding in verdict.also],
+        },
+        "remedies": [
+            {
+                "code": remedy.code,
+                "title": REMEDIES[remedy.code],
+                "heeded_by": remedy.heeded_by,
+                "commands": list(remedy.commands),
+                "undo": list(remedy.undo),
+                "warnings": [WARNINGS[code] for code in remedy.warnings],
+            }
+            for remedy in remedies
+        ],
+        "layers": {**dataclasses.asdict(evidence), "image": str(evidence.image)},
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "cause": finding.cause,
+        "why": finding.why,
+        "host": finding.host,
+        "role": finding.role,
+        "confidence": finding.confidence,
+        "sentence": named(finding, str),
+        "evidence": [{"code": fact.code, **fact.values, "text": told(fact, str)} for fact in finding.facts],
+    }
+
+
+def json_text(document: dict[str, object], mask: Callable[[str], str]) -> str:
+    """The document as text, each string of it as ``mask`` shows it."""
+    return json.dumps(_masked(json.loads(json.dumps(document)), mask), indent=2, ensure_ascii=False)
+
+
+def _masked(value: object, mask: Callable[[str], str]) -> object:
+    if isinstance(value, dict):
+        return {key: _masked(item, mask) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, mask) for item in value]
+    return mask(value) if isinstance(value, str) else value
+
+
+def own_addresses(evidence: Evidence) -> set[str]:
+    """The machine's addresses, as its connections show them, and as the registry sees them."""
+    connections = [item for host in evidence.hosts for item in host.connections] + evidence.controls
+    found = {item.local.partition("%")[0] for item in connections if item.local}
+    for host in evidence.hosts:
+        found |= {reply.headers.get("docker-ratelimit-source", "") for reply in host.replies}
+    return {address for address in found if _is_address(address)} - {"127.0.0.1", "::1"}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        canonical(text)
+    except ValueError:
+        return False
+    return True
+
+
+def as_text(verdict: Verdict, remedies: list[Remedy], evidence: Evidence, _: Translate, version: str) -> str:
+    """The report for people."""
+    finding = verdict.finding
+    when = datetime.fromtimestamp(evidence.now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    lines = [
+        f"glasstunnel {version} diagnose docker-pull {evidence.image}",
+        f"{when}, {evidence.seconds:.1f} s, {evidence.machine.system}",
+        "",
+        f"{_('Verdict')}: {named(finding, _)}",
+        f"{_('Cause')}: {finding.cause}{f' / {finding.why}' if finding.why else ''}, "
+        + _(CONFIDENCES[finding.confidence]),
+        "",
+        f"{_('Evidence')}:",
+        *(f"  - {told(fact, _)}" for fact in finding.facts),
+    ]
+    for other in verdict.also:
+        lines += ["", f"{_('Also')}: {named(other, _)} ({other.cause}, {_(CONFIDENCES[other.confidence])})"]
+        lines += [f"  - {told(fact, _)}" for fact in other.facts]
+    lines += ["", f"{_('Layers')}:"]
+    for host in evidence.hosts:
+        lines += _layers(host, evidence)
+    lines += ["", f"{_('This machine')}:", *(f"  {line}" for line in _machine(evidence, _))]
+    for number, remedy in enumerate(remedies, 1):
+        heading = _("To mend it, as root") if number == 1 else _("Or")
+        lines += ["", f"{heading}: {_(REMEDIES[remedy.code])}"]
+        lines += [f"  {_('Beware')}: {_(WARNINGS[code])}" for code in remedy.warnings]
+        lines += [f"    {command}" for command in remedy.commands]
+        if remedy.undo:
+            lines += [f"  {_('To undo it')}:", *(f"    {command}" for command in remedy.undo)]
+    return "\n".join(lines) + "\n"
+
+
+def _layers(host: Host, evidence: Evidence) -> list[str]:
+    lines = [f"  {host.role}  {host.name}:{host.port}" + (f"  via {host.proxy}" if host.proxy else "")]
+    lines += [f"    name  {line}" for line in _merged(host.lookups)]
+    lines += [
+        f"    tcp   {item.address:<15} {item.outcome} {item.ms:.0f} ms {item.detail}".rstrip()
+        for item in host.connections
+    ]
+    lines += [f"    tls   {item.address:<15} {_shake(item)}" for item in host.handshakes]
+    lines += [
+        f"    http  {item.url} via {item.via}: {item.status or item.outcome} "
+        f"{item.ms:.0f} ms {item.detail}".rstrip()
+        for item in host.replies
+    ]
+    return lines
+
+
+def _merged(lookups: Iterable[Lookup]) -> list[str]:
+    """A line for each who was asked, IPv4 and IPv6 together."""
+    lines: dict[str, list[str]] = {}
+    for item in lookups:
+        told = [
+            record.address
+            + ("" if record.ttl is None else f" ttl {record.ttl}")
+            + (f" ({record.mark})" if record.mark else "")
+            for record in item.records
+        ] or [f"{item.record}: {item.outcome}{f' {item.detail}' if item.detail else ''}"]
+        told += [f"then {', '.join(record.address for record in later) or 'nothing'}" for later in item.later]
+        lines.setdefault(f"{item.source} {item.transport}", []).extend(told)
+    return [f"{who:<22} {', '.join(what)}" for who, what in lines.items()]
+
+
+def _shake(item: Handshake) -> str:
+    certificate = (
+        f" by {item.certificate.issuer}" if item.certificate and item.outcome is not Outcome.OK else ""
+    )
+    small = f" (segments of {item.segment})" if item.segment else ""
+    return f"{item.server_name}{small}: {item.outcome} {item.ms:.0f} ms {item.detail}{certificate}".rstrip()
+
+
+def _machine(evidence: Evidence, _: Translate) -> list[str]:
+    machine = evidence.machine
+    lines = [
+        f"resolv.conf: {', '.join(machine.name_servers) or '-'}"
+        + (f" (systemd-resolved: {', '.join(machine.upstream) or '-'})" if machine.resolved else ""),
+        f"nsswitch: {machine.nsswitch or '-'}",
+        f"default route: {machine.interface or '-'}" + (f", mtu {machine.mtu}" if machine.mtu else ""),
+    ]
+    where = "Docker Desktop" if machine.desktop else "dockerd" if machine.daemon else "-"
+    lines.append(f"daemon: {where}")
+    if machine.proxies:
+        proxies = machine.proxies
+        lines.append(
+            f"proxy ({proxies.source}): {proxies.https or proxies.http}, NO_PROXY {proxies.no or '-'}"
+        )
+    if machine.daemon and machine.environment and machine.environment != machine.proxies:
+        lines.append(_("the proxy of this shell's environment is not the daemon's"))
+    if machine.running and machine.configured and machine.running != machine.configured:
+        lines.append(_("the daemon runs with other proxies than its files say: restart it"))
+    if machine.mirrors:
+        lines.append(f"registry-mirrors: {', '.join(machine.mirrors)}")
+    if machine.daemon_dns:
+        lines.append(
+            _("daemon.json sets dns to {servers}: for containers only, a pull does not use it").format(
+                servers=", ".join(machine.daemon_dns)
+            )
+        )
+    return lines + list(machine.faults)

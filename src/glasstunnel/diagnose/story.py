@@ -1,0 +1,133 @@
+"""The sentences: what a cause, a fact, a remedy is called in the reader's language.
+
+Rule: the English text is the key of the catalogue; ``N_`` marks it here, and it is translated where it is
+told. A sentence says what was seen, never more. Section: gettext(1).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from glasstunnel.diagnose.causes import Cause, Confidence
+from glasstunnel.diagnose.finding import Fact, Finding
+
+Translate = Callable[[str], str]
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's name for "translate later"
+    """Marks a text for the catalogue."""
+    return text
+
+
+CAUSES: Final = {
+    Cause.ALL_WELL: N_("all is well: the first bytes of the image came through"),
+    Cause.NO_NETWORK: N_("there is no network: nobody outside answers"),
+    Cause.STALE_HOSTS: N_("a line in /etc/hosts gives {host} an address that is not its own (any more)"),
+    Cause.POISONED_RESOLVER: N_("the resolver gives {host} addresses that are not its own"),
+    Cause.RESOLVER_FAILS: N_("the resolver of this system does not answer for {host}"),
+    Cause.BLOCKED_ADDRESS: N_("the path to the addresses of {host} is blocked, whatever name is asked for"),
+    Cause.NAME_BASED_RESET: N_("something on the path breaks TLS when it sees the name {host}"),
+    Cause.LARGE_PACKETS_LOST: N_("large packets from {host} are lost on the path"),
+    Cause.PROXY_NEEDED: N_("this network lets nobody out directly: a proxy is needed"),
+    Cause.INTERCEPTING_CERTIFICATE: N_(
+        "somebody answers for {host} with a certificate that is not trusted here"
+    ),
+    Cause.WRONG_CLOCK: N_("the clock of this machine is wrong, so good certificates look bad"),
+    Cause.PROXY_BROKEN: N_("the proxy that is configured does not lead to {host}"),
+    Cause.MIRROR_BROKEN: N_("the mirror {host} does not work"),
+    Cause.TOKEN_HOST: N_("the registry answers, but its token service {host} fails"),
+    Cause.BLOB_HOST: N_("the registry answers, but {host}, where the layers are, fails"),
+    Cause.RATE_LIMIT: N_("the registry says that this address has pulled too often"),
+    Cause.IMAGE_OR_PERMISSION: N_("the network is fine: there is no such image, or it may not be pulled"),
+    Cause.REGISTRY_FAILS: N_("{host} can be reached, but does not answer as a registry should"),
+}
+CONFIDENCES: Final = {
+    Confidence.CERTAIN: N_("certain"),
+    Confidence.LIKELY: N_("likely"),
+    Confidence.POSSIBLE: N_("possible"),
+}
+FACTS: Final = {
+    "answers": N_("{host} is, by what was asked: {answers}"),
+    "certificate": N_(
+        "{address} showed a certificate of {subject} by {issuer}, from {not_before} to {not_after}: {why}"
+    ),
+    "clocks": N_("this clock differs by {offset} s from the server's, which says {server}"),
+    "direct-works": N_("without the proxy {host} answers at {addresses}"),
+    "falls-back": N_("a pull goes on without it, from {host}, after the daemon has waited"),
+    "first-bytes": N_("{size} bytes of a layer came from {url} by {via}"),
+    "hosts-line": N_("/etc/hosts says {addresses} for {host}"),
+    "incomplete": N_("the diagnosis saw no fault, but did not get to the layers of the image in {seconds} s"),
+    "innocent-fails": N_("{address} with the innocent name {name}: {outcome} too, after {received} bytes"),
+    "innocent-works": N_("{address} with the innocent name {name}: a server answers"),
+    "known-proxy-works": N_(
+        "by the proxy {proxy}, which the daemon does not use, the registry answers {status}"
+    ),
+    "mirror-serves": N_("the mirror {host} has {image}"),
+    "name-unknown-everywhere": N_("the public resolvers do not know {host} either"),
+    "no-default-route": N_("this machine has no default route"),
+    "no-reply": N_("{url} by {via}: {outcome} {detail}"),
+    "nobody-reachable": N_("none of the resolvers {addresses} can be reached either"),
+    "odd-address": N_("{address} is no address of a public registry: {mark}"),
+    "others-reachable": N_("other hosts can be reached: {addresses}"),
+    "proven": N_("{addresses} showed a valid certificate for {host}"),
+    "proxy-fails": N_("the proxy {proxy}, asked for {host}: {outcome} {detail}"),
+    "reply": N_("{url} by {via}: HTTP status {status} {errors} {limits}"),
+    "resolvers-impersonated": N_("somebody else answers in the place of the resolvers {addresses}"),
+    "small-segments-work": N_("{address} with segments of at most {segment} bytes: TLS stands"),
+    "system-lookup-fails": N_("this system does not resolve {host}: {outcome}"),
+    "tcp-connects": N_("TCP connects to {addresses}"),
+    "tcp-fails": N_("TCP to {address} port {port}: {outcome}"),
+    "tls-fails": N_("{address} with the name {name}: {outcome} after {ms} ms and {received} bytes {detail}"),
+    "two-answers": N_("{resolver} answered one question twice: {first}, then {second}"),
+}
+REMEDIES: Final = {
+    "authority": N_(
+        "If it is your organisation's own proxy: trust its authority (AUTHORITY.crt, from its people)"
+    ),
+    "check-name": N_("Look at the name and the tag of the image again"),
+    "clock-by-hand": N_("Set the clock by hand, to what the server says"),
+    "clock-by-network": N_("Let the network set the clock"),
+    "desktop-proxy": N_(
+        "In Docker Desktop: Settings, Resources, Proxies; its virtual machine reads nothing else"
+    ),
+    "hosts-line": N_("Make the line in /etc/hosts a comment"),
+    "install-resolved": N_("Ask a public resolver over TLS, by systemd-resolved"),
+    "log-in": N_("Log in"),
+    "network": N_("See to the network first"),
+    "network-manager": N_("Ask a public resolver, by NetworkManager"),
+    "no-proxy-drop-in": N_("Let the daemon do without the proxy"),
+    "no-proxy-json": N_("Take the proxy out of daemon.json"),
+    "no-proxy-shell": N_("Do without the proxy of the environment"),
+    "not-here": N_("Nothing here to mend: wait, or tell whoever runs that host"),
+    "pin": N_("For the moment: pin an address that is right"),
+    "proxy-drop-in": N_("Give the daemon a proxy"),
+    "proxy-shell": N_(
+        "Give this shell's programs a proxy (podman, skopeo; the Docker daemon does not read it)"
+    ),
+    "resolv-conf": N_("Ask a public resolver, by /etc/resolv.conf"),
+    "resolved": N_("Ask a public resolver, by systemd-resolved"),
+    "smaller-packets": N_("Ask for smaller packets"),
+    "wait": N_("Wait as long as the answer says, or use a mirror of your own"),
+    "without-mirror": N_("Take the mirror out of daemon.json"),
+}
+WARNINGS: Final = {
+    "desktop-hosts": N_("Docker Desktop's virtual machine does not read this file of the host"),
+    "pin-goes-stale": N_("addresses of large registries change within hours: take the line out again soon"),
+    "placeholder-proxy": N_("put the address of a proxy that works in place of PROXY:PORT"),
+    "resolv-conf-owner": N_("a DHCP client or NetworkManager may write the file anew: tell it too"),
+    "trust-only-your-own": N_("never trust an authority only because it answered here"),
+    "udp-can-be-forged": N_("plain DNS can be forged on the path; it was right just now"),
+    "until-reboot": N_("until the next restart; put it into netplan or interfaces(5) if it helps"),
+}
+
+
+def told(fact: Fact, _: Translate) -> str:
+    """A fact as a sentence."""
+    return " ".join(_(FACTS[fact.code]).format(**fact.values).split())
+
+
+def named(finding: Finding, _: Translate) -> str:
+    """A finding's cause as a sentence, with what is wrong with that host."""
+    sentence = _(CAUSES[finding.cause]).format(host=finding.host)
+    if finding.why:
+        sentence += f" ({_(CAUSES[finding.why]).format(host=finding.host)})"
+    return sentence
