@@ -1,10 +1,10 @@
-"""How many handshakes one source may try: a token bucket each.
+"""How many secrets one source may guess: a token bucket each.
 
-Rule: a source is an IPv4 address or the upper half of an IPv6 address. Right and wrong handshakes count
-alike: a guesser gets one guess a second, and who knows the secret cannot make the server answer at will. The
-source of a datagram proves nothing, so whoever forges it can use up another's tokens: that client then waits
-until the forger tires. Nothing in this protocol prevents it. Section: the
-shape is that of WireGuard's ratelimiter.c.
+Rule: a source is an IPv4 address or the upper half of an IPv6 address. Only a wrong secret costs a token, and
+who has none left is not heard at all, right or wrong: so a guesser gets one guess a second, and any number of
+clients may share an address. The source of a datagram proves nothing: whoever forges it can use up another's
+tokens, and new clients from there must wait until the forger tires. Nothing in this protocol prevents it.
+Section: the shape is that of WireGuard's ratelimiter.c.
 """
 
 from socket import AF_INET, AF_INET6, inet_pton
@@ -15,7 +15,7 @@ PER_SECOND: Final = 1.0
 BURST: Final = 15
 """Tokens that a bucket holds: five starts of the sample's client, which says all three times."""
 MAX_SOURCES: Final = 1 << 16
-"""Sources that are remembered at once; beyond it a new one is refused."""
+"""Sources that are remembered at once; a new one takes the place of the one that guessed longest ago."""
 
 
 class Attempts:
@@ -26,25 +26,22 @@ class Attempts:
     def __init__(self) -> None:
         self._buckets: dict[bytes, tuple[float, float]] = {}  # tokens, and when they were that many
 
-    def allow(self, now: float, host: str) -> bool:
-        """Take a token of ``host``, an address as text, if it has one."""
-        self._forget(now)
-        key = _source(host)
-        if key not in self._buckets and len(self._buckets) >= MAX_SOURCES:
-            return False
-        tokens, then = self._buckets.pop(key, (BURST, now))
-        tokens = min(BURST, tokens + (now - then) * PER_SECOND)
-        allowed = tokens >= 1
-        self._buckets[key] = tokens - allowed, now
-        return allowed
+    def may_try(self, now: float, host: str) -> bool:
+        """Whether ``host``, an address as text, has a token."""
+        return self._tokens(now, _source(host)) >= 1
 
-    def _forget(self, now: float) -> None:
-        """Drop the sources whose bucket is full again: they stand at the beginning."""
-        while self._buckets:
-            oldest = next(iter(self._buckets))
-            if now - self._buckets[oldest][1] <= BURST / PER_SECOND:
-                return
-            del self._buckets[oldest]
+    def failed(self, now: float, host: str) -> None:
+        """Take a token from ``host``, which has one."""
+        key = _source(host)
+        tokens = self._tokens(now, key)
+        self._buckets.pop(key, None)
+        if len(self._buckets) >= MAX_SOURCES:
+            del self._buckets[next(iter(self._buckets))]
+        self._buckets[key] = tokens - 1, now
+
+    def _tokens(self, now: float, key: bytes) -> float:
+        tokens, then = self._buckets.get(key, (BURST, now))
+        return min(BURST, tokens + (now - then) * PER_SECOND)
 
 
 def _source(host: str) -> bytes:

@@ -51,7 +51,7 @@ class Drop(StrEnum):
     TOO_LONG = "longer than the sample's buffer"
     MALFORMED = "malformed message"
     WRONG_SECRET = "wrong secret"  # noqa: S105 - the name of a counter
-    TOO_MANY_ATTEMPTS = "handshakes too fast from one source"
+    TOO_MANY_ATTEMPTS = "too many wrong secrets from one source"
     FULL = "no address free"
     UNKNOWN_SOURCE = "data from nobody who has a session"
     NOT_IP = "not an IP packet"

@@ -203,11 +203,12 @@ class Server:
         if not said.secret:
             leaving = self._by_token.get(said.token) if said.token else None
             return [self._end(leaving, End.GOODBYE)] if leaving else []
-        if not self._attempts.allow(now, path.remote[0]):
+        if not self._attempts.may_try(now, path.remote[0]):
             self.drops[Drop.TOO_MANY_ATTEMPTS] += 1
             return []
         if not compare_digest(said.secret, self._secret):
             self.drops[Drop.WRONG_SECRET] += 1
+            self._attempts.failed(now, path.remote[0])
             return []
         return self._welcome(now, path, said.token)
 
@@ -225,6 +226,8 @@ class Server:
         if session:
             if session.confirmed:  # its client has begun anew, or could not hear us
                 session.began, session.confirmed = now, False
+            if now - session.replied < self._times.apart:  # the next copy of one handshake
+                return events
             return [*events, *self._reply(now, session, 1)]
         if self.pool.is_full:
             return [*events, *self._make_room(now, Rival(path, token, is_newcomer=True))]

@@ -31,6 +31,8 @@ class Times:
     """
     repeat: float = 1.0
     """The reply is repeated every so often while a session is fresh and its client has said nothing else."""
+    apart: float = 0.5
+    """A handshake that comes sooner after the last reply is a copy of one that has been answered."""
     answer: float = 2.0
     """Who is asked whether it is still there has so long to answer, before another gets its place."""
     silence: float = 60.0
