@@ -120,17 +120,17 @@ def timeline(server: Kind, traffic: Traffic, seconds: float, gap: float = 1.0) -
     world = Pair(server, "sample")
     program = world.client.program
     assert isinstance(program, SampleClient)
-    while program.state is not SampleState.SESSION:
+    while not world.client.is_connected:
         world.advance(0.1)
     began = world.now
     world.talk(traffic, seconds, gap)
     moments = [_moment(program, 0.0, "session", began)]
-    while world.now < began + seconds and program.state is SampleState.SESSION:
+    while world.now < began + seconds and world.client.is_connected:
         before = program.sent, program.received
         world.advance(0.1)
         if what := _changes(program, before):
-            crashed = program.state is SampleState.CRASHED
-            at = world.client.said()[-1][0] if crashed else max(program.sent, program.received)
+            lives = world.client.is_connected
+            at = max(program.sent, program.received) if lives else world.client.said()[-1][0]
             moments.append(_moment(program, at - began, " and ".join(what), began))
     return moments
 
