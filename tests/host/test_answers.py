@@ -26,22 +26,22 @@ KEY = paper.pub(b"\1" * 32).hex()
 
 
 @pytest.fixture
-def tunnel(loop: Loop) -> Iterator[Tunnel]:
+def tunnel(loop: Loop) -> Iterator[Tunnel[Device]]:
     with closing(Tunnel(Device(b"\x40" * 32), FakeTun(), Udp(), loop)) as tunnel:
         yield tunnel
 
 
-def reply(tunnel: Tunnel, *lines: str) -> str:
+def reply(tunnel: Tunnel[Device], *lines: str) -> str:
     steps = answer(tunnel, "\n".join(lines))
     assert steps is not None
     return "".join(steps)
 
 
-def marks(tunnel: Tunnel) -> list[int]:
+def marks(tunnel: Tunnel[Device]) -> list[int]:
     return [one.socket.getsockopt(socket.SOL_SOCKET, SO_MARK) for one in tunnel.udp.sockets]
 
 
-def initiations_from(tunnel: Tunnel, loop: Loop) -> int:
+def initiations_from(tunnel: Tunnel[Device], loop: Loop) -> int:
     """The port from which the tunnel speaks to a peer that a ``set`` has told it of."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
@@ -60,7 +60,7 @@ def initiations_from(tunnel: Tunnel, loop: Loop) -> int:
     ("scope", "number"), [("lo", "1"), ("1", "1"), ("99999", "99999"), ("nosuch7", "0"), ("9" * 5000, "0")]
 )
 def test_get_tells_the_scope_of_an_endpoint_as_a_number(
-    tunnel: Tunnel, is_up: bool, scope: str, number: str
+    tunnel: Tunnel[Device], is_up: bool, scope: str, number: str
 ) -> None:
     """As the kernel does in netlink. wg 1.0.20210914 crashes on a name that is none where it runs."""
     if not is_up:
@@ -69,22 +69,22 @@ def test_get_tells_the_scope_of_an_endpoint_as_a_number(
     assert f"\nendpoint=[fe80::1%{number}]:7\n" in reply(tunnel, "get=1")
 
 
-def test_get_tells_the_device(tunnel: Tunnel) -> None:
+def test_get_tells_the_device(tunnel: Tunnel[Device]) -> None:
     lines = reply(tunnel, "get=1").splitlines()
     assert lines == [f"private_key={'40' * 32}", f"listen_port={tunnel.udp.port}", "errno=0", ""]
 
 
-def test_what_is_no_request_has_no_answer(tunnel: Tunnel) -> None:
+def test_what_is_no_request_has_no_answer(tunnel: Tunnel[Device]) -> None:
     for request in ("", "hello", "get=2", "set=2\nlisten_port=1", "get", "GET=1"):
         assert answer(tunnel, request) is None
 
 
-def test_get_takes_no_further_lines(tunnel: Tunnel) -> None:
+def test_get_takes_no_further_lines(tunnel: Tunnel[Device]) -> None:
     assert reply(tunnel, "get=1", "set=1") == "errno=-22\n\n"
 
 
 def test_a_set_that_is_not_understood_is_answered_with_its_number_and_logged(
-    tunnel: Tunnel, caplog: pytest.LogCaptureFixture
+    tunnel: Tunnel[Device], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         assert reply(tunnel, "set=1", "fwmark") == "errno=-71\n\n"
@@ -96,7 +96,7 @@ def test_a_set_that_is_not_understood_is_answered_with_its_number_and_logged(
     ]
 
 
-def test_lines_are_read_whole_wherever_a_step_ends(tunnel: Tunnel) -> None:
+def test_lines_are_read_whole_wherever_a_step_ends(tunnel: Tunnel[Device]) -> None:
     prefixes = [f"10.{n >> 8}.{n & 255}.0/{24 + n % 9}" for n in range(3000)]
     lines = [f"public_key={KEY}", *(f"allowed_ip={prefix}" for prefix in prefixes)]
     steps = answer(tunnel, "\n".join(["set=1", *lines]))
@@ -106,7 +106,7 @@ def test_lines_are_read_whole_wherever_a_step_ends(tunnel: Tunnel) -> None:
     assert [line[11:] for line in told.splitlines() if line.startswith("allowed_ip=")] == prefixes
 
 
-def test_a_live_tunnel_moves_to_another_port(tunnel: Tunnel, loop: Loop) -> None:
+def test_a_live_tunnel_moves_to_another_port(tunnel: Tunnel[Device], loop: Loop) -> None:
     before = tunnel.udp.port
     assert reply(tunnel, "set=1", "listen_port=0") == "errno=0\n\n"
     port = tunnel.udp.port
@@ -141,7 +141,7 @@ def test_what_arrives_at_the_new_port_is_heard(loop: Loop) -> None:
         assert right.tun.written() == [packet]
 
 
-def test_a_port_in_use_leaves_everything_as_it_was(tunnel: Tunnel, loop: Loop) -> None:
+def test_a_port_in_use_leaves_everything_as_it_was(tunnel: Tunnel[Device], loop: Loop) -> None:
     before, sockets = reply(tunnel, "get=1"), list(tunnel.udp.sockets)
     with closing(Udp()) as other:
         lines = (f"private_key={'48' * 32}", f"listen_port={other.port}", f"public_key={KEY}")
@@ -174,13 +174,13 @@ def test_a_port_in_use_leaves_an_interface_that_did_not_come_up_as_it_was(
         assert device.is_up
 
 
-def test_the_port_that_it_has_already_is_kept_with_its_sockets(tunnel: Tunnel) -> None:
+def test_the_port_that_it_has_already_is_kept_with_its_sockets(tunnel: Tunnel[Device]) -> None:
     sockets = list(tunnel.udp.sockets)
     assert reply(tunnel, "set=1", f"listen_port={tunnel.udp.port}") == "errno=0\n\n"
     assert tunnel.udp.sockets == sockets
 
 
-def test_errors_are_still_counted_after_a_move(tunnel: Tunnel, loop: Loop) -> None:
+def test_errors_are_still_counted_after_a_move(tunnel: Tunnel[Device], loop: Loop) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.sendto(b"x", ("127.0.0.1", tunnel.udp.port))
     turns = os.eventfd(1)  # always there to be read
@@ -194,7 +194,7 @@ def test_errors_are_still_counted_after_a_move(tunnel: Tunnel, loop: Loop) -> No
 
 @pytest.mark.interop
 def test_a_mark_is_set_changed_kept_on_a_new_port_and_taken_away(
-    namespace: Namespace, tunnel: Tunnel
+    namespace: Namespace, tunnel: Tunnel[Device]
 ) -> None:
     for request, mark in (
         ("fwmark=7", 7),

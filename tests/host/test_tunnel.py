@@ -65,7 +65,7 @@ class Diary(Observer):
 class End:
     """One end: its tunnel, its stand-in for a TUN, its diary."""
 
-    tunnel: Tunnel
+    tunnel: Tunnel[Device]
     tun: FakeTun
     diary: Diary
     address: str

@@ -83,7 +83,7 @@ class Ours:
             undo.callback(control.close)
             self._undo = undo.pop_all()
 
-    def do(self, work: Callable[[Tunnel], T]) -> T:
+    def do(self, work: Callable[[Tunnel[Device]], T]) -> T:
         """Do something with the tunnel, in the thread that serves it."""
         return self._service.do(lambda: work(self.tunnel))
 

@@ -14,13 +14,14 @@ from glasstunnel.host.clock import now
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.wireguard import uapi
+from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.setrequest import SetRequest, UapiError
 
 _PIECE = 1 << 14  # characters that are read in one step
 _log = logging.getLogger(__name__)
 
 
-def answer(tunnel: Tunnel, request: str) -> Iterator[str] | None:
+def answer(tunnel: Tunnel[Device], request: str) -> Iterator[str] | None:
     """The reply to a request, or None if it is none: an :data:`~glasstunnel.host.control.Answer`."""
     operation, _, lines = request.partition("\n")
     match operation:
@@ -33,7 +34,7 @@ def answer(tunnel: Tunnel, request: str) -> Iterator[str] | None:
     return None
 
 
-def _set(tunnel: Tunnel, lines: str) -> Iterator[str]:
+def _set(tunnel: Tunnel[Device], lines: str) -> Iterator[str]:
     """A step at a time; the last one says how it went."""
     wanted = SetRequest()
     try:

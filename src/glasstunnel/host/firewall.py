@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from glasstunnel.host import programs
 
 _FORBIDDEN = re.compile(r"[^a-zA-Z0-9_.-]")
-_FAMILY = {4: "ip", 6: "ip6"}
+FAMILY = {4: "ip", 6: "ip6"}
+"""What nft calls the IP versions."""
+_NEEDED_FOR = "a default route through the tunnel"
 
 
 def table_name(interface: str) -> str:
@@ -22,7 +24,7 @@ def table_name(interface: str) -> str:
 
 def ruleset(interface: str, version: int, addresses: Iterable[str], mark: int) -> str:
     """The commands for nft that set up the table of one IP version (4 or 6)."""
-    family = _FAMILY[version]
+    family = FAMILY[version]
     guards = "".join(
         f'    iifname != "{interface}" {family} daddr {address} fib saddr type != local drop\n'
         for address in addresses
@@ -46,19 +48,26 @@ table {family} {table_name(interface)} {{
 
 def check() -> None:
     """Make sure that nft is there. Raises :exc:`HostError` otherwise."""
-    programs.find("nft", "a default route through the tunnel")
+    programs.find("nft", _NEEDED_FOR)
 
 
 def install(interface: str, version: int, addresses: Iterable[str], mark: int) -> None:
     """Set up the table of one IP version. Raises :exc:`HostError`."""
-    _nft(ruleset(interface, version, addresses, mark))
+    nft(ruleset(interface, version, addresses, mark), _NEEDED_FOR)
 
 
 def remove(interface: str, version: int) -> None:
     """Remove the table of one IP version; nothing happens if it is gone already. Raises :exc:`HostError`."""
-    table = f"table {_FAMILY[version]} {table_name(interface)}"
-    _nft(f"add {table}\ndelete {table}\n")  # one transaction: nft has no "delete if it exists" before 1.0.7
+    delete(FAMILY[version], table_name(interface), _NEEDED_FOR)
 
 
-def _nft(commands: str) -> None:
-    programs.run([programs.find("nft", "a default route through the tunnel"), "-f", "-"], commands)
+def delete(family: str, name: str, needed_for: str) -> None:
+    """Remove a table, or do nothing if there is none. Raises :exc:`HostError`."""
+    table = f"table {family} {name}"
+    # One transaction: nft has no "delete if it exists" before 1.0.7.
+    nft(f"add {table}\ndelete {table}\n", needed_for)
+
+
+def nft(commands: str, needed_for: str) -> None:
+    """Let nft do this, all of it or nothing. Raises :exc:`HostError`, which says what nft is needed for."""
+    programs.run([programs.find("nft", needed_for), "-f", "-"], commands)

@@ -14,9 +14,9 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from glasstunnel.host import dns, firewall, programs
+from glasstunnel.host import dns, firewall, nat, programs
 from glasstunnel.host.errors import HostError, needs_root, reason
 from glasstunnel.host.netlink import Netlink, Rule
 
@@ -37,6 +37,11 @@ def _set_sysctl(path: str, value: str) -> None:
     Path(path).write_text(value)
 
 
+def _restore_forwarding(interface: str, path: str, value: str) -> None:
+    if original_value(path, apart_from=interface) is None:  # nobody else wants it
+        Path(path).write_text(value)
+
+
 def _unlink(path: str) -> None:
     Path(path).unlink(missing_ok=True)
 
@@ -45,11 +50,27 @@ _UNDO: dict[str, Callable[..., None]] = {
     "rule": _delete_rule,
     "firewall": firewall.remove,
     "sysctl": _set_sysctl,
+    "nat": nat.remove,
+    "forwarding": _restore_forwarding,
     "dns": dns.remove,
     "command": programs.hook,
     "file": _unlink,
 }
-_NETWORK = ("rule", "firewall", "sysctl")  # what belongs to a network namespace and ends with it
+_NETWORK = (
+    "rule",
+    "firewall",
+    "sysctl",
+    "nat",
+    "forwarding",
+)  # what belongs to a network namespace and ends with it
+_SYSCTLS = ("sysctl", "forwarding")
+
+
+class Mark(NamedTuple):
+    """A place in a journal: how many callbacks there were, and the size of the file."""
+
+    callbacks: int
+    size: int
 
 
 class Journal:
@@ -99,10 +120,20 @@ class Journal:
         """Call this in its turn when the journal is unwound; after a crash the kernel has seen to it."""
         self._undo.append(callback)
 
-    def unwind(self) -> None:
-        """Undo everything, the last thing first, whatever fails on the way, and give up the lock."""
-        while self._undo:
+    def mark(self) -> Mark:
+        """How far it has come: what is done from now on can be undone by itself."""
+        return Mark(len(self._undo), os.fstat(self._fd).st_size)
+
+    def unwind_to(self, mark: Mark) -> None:
+        """Undo what has been done since, the last thing first, whatever fails on the way."""
+        while len(self._undo) > mark.callbacks:
             _attempt(self._undo.pop())
+        if self._fd >= 0:
+            os.ftruncate(self._fd, mark.size)
+
+    def unwind(self) -> None:
+        """Undo everything and give up the lock."""
+        self.unwind_to(Mark(0, 0))
         if self._fd >= 0:
             self._path.unlink(missing_ok=True)  # still locked: nobody can have begun to use it
             os.close(self._fd)
@@ -141,14 +172,16 @@ def holder(interface: str, directory: Path = DIRECTORY) -> int | None:
     return _pid(path)
 
 
-def original_value(path: str, directory: Path = DIRECTORY) -> str | None:
-    """The value of a sysctl before a tunnel of this network namespace changed it, if one has."""
-    for journal in sorted(directory.glob("*.journal")):
+def original_value(path: str, directory: Path = DIRECTORY, *, apart_from: str = "") -> str | None:
+    """The value of a sysctl before a tunnel of this network namespace changed it, if one has; the journal of
+    the interface ``apart_from`` is not asked.
+    """
+    for journal in sorted(set(directory.glob("*.journal")) - {_path_of(apart_from, directory)}):
         with suppress(OSError):  # it may go meanwhile
             lines = _lines(journal)
             if lines and lines[0].get("netns") == _netns():
                 for line in lines:
-                    if line.get("undo") == "sysctl" and line["arguments"]["path"] == path:
+                    if line.get("undo") in _SYSCTLS and line["arguments"]["path"] == path:
                         return str(line["arguments"]["value"])
     return None
 

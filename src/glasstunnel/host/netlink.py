@@ -81,6 +81,10 @@ class Netlink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket. Harmless when closed already."""
         self._ip.close()
 
     # Links
@@ -122,6 +126,12 @@ class Netlink:
             self._ip.addr(
                 "add", index=self.index(name), address=str(wish.ip), prefixlen=wish.network.prefixlen
             )
+
+    def clear(self, name: str) -> None:
+        """Switch an interface off and take its addresses; its routes go with them."""
+        with _refusal(f"take the addresses of {name}"):
+            self._ip.link("set", index=self.index(name), state="down")
+            self._ip.flush_addr(index=self.index(name))
 
     def addresses(self, name: str, version: int) -> list[str]:
         """The addresses of an interface, without their lengths."""

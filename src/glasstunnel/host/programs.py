@@ -19,8 +19,8 @@ def find(program: str, needed_for: str) -> str:
     return found
 
 
-def run(arguments: Sequence[str], text: str = "") -> None:
-    """Run a program with ``text`` as its input.
+def run(arguments: Sequence[str], text: str = "") -> str:
+    """Run a program with ``text`` as its input, and return its output.
 
     Raises:
         HostError: if it cannot be started or fails.
@@ -35,6 +35,7 @@ def run(arguments: Sequence[str], text: str = "") -> None:
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
         raise HostError(f"{name} failed ({_outcome(done.returncode)}){': ' + said if said else ''}")
+    return done.stdout
 
 
 def hook(command: str, wait: Callable[[subprocess.Popen[bytes]], int] = subprocess.Popen.wait) -> None:

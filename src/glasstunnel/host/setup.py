@@ -10,22 +10,30 @@ import subprocess
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from glasstunnel.host import dns, firewall, programs
+from glasstunnel.host import dns, firewall, nat, programs
 from glasstunnel.host.answers import answer
 from glasstunnel.host.backend import offload_wanted
 from glasstunnel.host.control import ControlSocket, path_of
+from glasstunnel.host.core import OnEvent
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal, original_value
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import MAIN_TABLE, Netlink, Rule
 from glasstunnel.host.observer import Observer
+from glasstunnel.host.toyvpn import BARE, ToyCore
 from glasstunnel.host.tun import Tun
-from glasstunnel.host.tunnel import Tunnel
+from glasstunnel.host.tunnel import AnyCore, Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 
 _SRC_VALID_MARK = Path("/proc/sys/net/ipv4/conf/all/src_valid_mark")
+_FORWARDING = {
+    4: Path("/proc/sys/net/ipv4/ip_forward"),
+    6: Path("/proc/sys/net/ipv6/conf/all/forwarding"),
+}
 _log = logging.getLogger(__name__)
 
 
@@ -57,11 +65,12 @@ class Setup:
         self._pre_down, self._post_down, self._save = pre_down, post_down, save
         self._observe = observe
         self._owes_commands = False
-        self._tunnel: Tunnel | None = None
+        self._tunnel: Tunnel[Any] | None = None
+        self._created = journal.mark()
         journal.on_unwind(lambda: self._run_down(post_down))
 
     @property
-    def tunnel(self) -> Tunnel:
+    def tunnel(self) -> Tunnel[Any]:
         """The tunnel, once :meth:`create` has made it."""
         if self._tunnel is None:
             raise HostError(f"the interface {self.name} does not exist yet")
@@ -77,23 +86,57 @@ class Setup:
         observer = self._observe(device) if self._observe else None
         if observer:
             self._journal.on_unwind(observer.close)
-        tun = Tun(self.name, offload=offload_wanted())
-        self._journal.on_unwind(tun.close)
-        udp = Udp(port, device.fwmark)
-        self._journal.on_unwind(udp.close)
-        self._tunnel = tunnel = Tunnel(device, tun, udp, self._loop, observer=observer)
-        self._journal.on_unwind(tunnel.close)
+        tunnel = self._serve(device, port, observer=observer)
         tunnel.follow()
         self._journal.write_down("file", path=str(path_of(self.name)))
         control = ControlSocket(self.name, self._loop, partial(answer, tunnel))
         self._journal.on_unwind(control.close)
 
+    def create_toy(self, core: ToyCore, on_event: OnEvent, *, attach: bool = False) -> None:
+        """The same for an end of ToyVpn, without a control socket; its interface is not followed yet.
+
+        With ``attach`` an interface that is there already is served.
+        """
+        tunnel = self._serve(core, core.listen_port, framing=BARE, on_event=on_event, attach=attach)
+        self._journal.on_unwind(lambda: tunnel.perform(core.goodbye()))
+        self._created = self._journal.mark()
+
+    def begin_again(self) -> None:
+        """Let an interface that :meth:`create_toy` has made be as new; its core and its sockets go on."""
+        self.tunnel.unfollow()
+        self._journal.unwind_to(self._created)
+        self._net.clear(self.name)
+
+    def follow(self) -> None:
+        """From now on, serve the interface while it is up."""
+        self.tunnel.follow()
+
+    def _serve(
+        self,
+        core: AnyCore,
+        port: int,
+        *,
+        framing: Framing = TRANSPORT_DATA,
+        observer: Observer | None = None,
+        on_event: OnEvent | None = None,
+        attach: bool = False,
+    ) -> Tunnel[AnyCore]:
+        """Make the interface (still down), open the UDP sockets, and serve both."""
+        tun = Tun(self.name, attach=attach, offload=offload_wanted())
+        self._journal.on_unwind(tun.close)
+        udp = Udp(port, core.fwmark)
+        self._journal.on_unwind(udp.close)
+        tunnel = Tunnel(core, tun, udp, self._loop, framing=framing, observer=observer, on_event=on_event)
+        self._tunnel = tunnel
+        self._journal.on_unwind(tunnel.close)
+        return tunnel
+
     def address(self, address: str) -> None:
         """Add an address, ``10.0.0.1/24``."""
         self._net.add_address(self.name, address)
 
-    def link_up(self, mtu: int) -> None:
-        """Set the MTU and switch the interface on."""
+    def link_up(self, mtu: int | None) -> None:
+        """Switch the interface on, with this MTU if one is given."""
         self._net.link_up(self.name, mtu)
 
     def dns(self, servers: Sequence[str], search: Sequence[str]) -> None:
@@ -138,6 +181,21 @@ class Setup:
         """Install the nftables rules of a default route."""
         self._journal.record("firewall", interface=self.name, version=version)
         firewall.install(self.name, version, self._net.addresses(self.name, version), mark)
+
+    def forwarding(self, version: int) -> None:
+        """Let the kernel forward packets of one IP version, if it does not."""
+        path = str(_FORWARDING[version])
+        try:
+            before = original_value(path) or _FORWARDING[version].read_text().strip()
+            self._journal.record("forwarding", interface=self.name, path=path, value=before)
+            _FORWARDING[version].write_text("1")
+        except OSError as error:
+            raise HostError(f"cannot set {path} to 1: {os.strerror(error.errno or 0)}") from error
+
+    def masquerade(self, version: int, sources: Sequence[str]) -> None:
+        """Let packets from these prefixes leave with the address of the interface by which they do."""
+        self._journal.record("nat", interface=self.name, version=version)
+        nat.install(self.name, version, sources)
 
     def before_commands_up(self) -> None:
         """From here on PreDown belongs to the undoing."""

@@ -101,7 +101,7 @@ class Host:
     """Address in the tunnel."""
     namespace: Namespace
     device: Device
-    tunnel: Tunnel
+    tunnel: Tunnel[Device]
 
     @property
     def peer(self) -> Peer:

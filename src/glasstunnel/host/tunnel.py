@@ -15,9 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from typing import Any, Generic, TypeVar
 
 from glasstunnel.host.backend import Datagrams, DataPath, choose
 from glasstunnel.host.clock import Timer, now
+from glasstunnel.host.core import Core, OnEvent
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.link import Link, LinkState, limit_super_packets
 from glasstunnel.host.loop import Loop
@@ -28,43 +30,56 @@ from glasstunnel.host.tun import Tun
 from glasstunnel.host.tun_offload import MtuOf
 from glasstunnel.host.udp import Udp
 from glasstunnel.ip import virtio
-from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Event, GaveUp, KeysReady, Path, Refused, Sealed, Send
+from glasstunnel.toyvpn import events as toy
+from glasstunnel.wireguard.events import GaveUp, KeysReady, Path, Refused, Sealed, Send
+from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 from glasstunnel.wireguard.peer import Peer
 
 _TURN = 256  # packets of one side before the other has its turn
 _SCRAP = 1 + virtio.SIZE  # bytes; the kernel reads out no less than the header
 _log = logging.getLogger(__name__)
-_TRANSPORT_DATA = b"\x04\0\0\0"
+# Of both protocols: they have the same fields, but for what is a path to each.
+_SENDS: tuple[type[Any], ...] = (Send, toy.Send)
+_SEALED: tuple[type[Any], ...] = (Sealed, toy.Sealed)
+_REFUSED: tuple[type[Any], ...] = (Refused, toy.Refused)
+
+AnyCore = TypeVar("AnyCore", bound=Core)
 
 
-class Tunnel:
-    """Serves ``device`` from ``loop``, between ``tun`` and ``udp``, which it owns from now on.
+class Tunnel(Generic[AnyCore]):
+    """Serves ``device``, the core of a protocol, from ``loop``, between ``tun`` and ``udp``, which it owns
+    from now on.
 
     Args:
         udp: the sockets; None: they are opened when the interface comes up.
         mtu: of the interface, in bytes; packets are not padded past it, nor past that of their route.
+        framing: of the protocol.
         observer: is told of all that passes.
+        on_event: is told what the core says besides what is to be sent; by default what a device of
+            WireGuard says is logged.
         on_deleted: called if somebody deletes the interface; by default the loop stops.
         backend: makes the data path.
     """
 
     def __init__(
         self,
-        device: Device,
+        device: AnyCore,
         tun: Tun,
         udp: Udp | None,
         loop: Loop,
         *,
         mtu: int = 1420,
+        framing: Framing = TRANSPORT_DATA,
         observer: Observer | None = None,
+        on_event: OnEvent | None = None,
         on_deleted: Callable[[], None] | None = None,
-        backend: Callable[[Tun, Udp, MtuOf], DataPath] = choose,
+        backend: Callable[[Tun, Udp, MtuOf, Framing], DataPath] = choose,
     ) -> None:
         self.device, self.tun, self.mtu = device, tun, mtu
         self._loop = loop
         self.observer = observer
         """Told of all that passes; may be changed at any time, None for nobody."""
+        self._framing, self._on_event = framing, on_event or self._say
         self._on_deleted = on_deleted or loop.stop
         self._backend = backend
         self._routes = Routes(place=tun.namespace)
@@ -84,6 +99,12 @@ class Tunnel:
     def follow(self) -> None:
         """From now on, be up while the interface is, have its MTU, and end with it."""
         self._link = Link(self.tun, self._loop, self._link_changed, self._deleted)
+
+    def unfollow(self) -> None:
+        """Do not follow it any more: what comes is a change of our own."""
+        if self._link:
+            self._link.close()
+            self._link = None
 
     def up(self) -> None:
         """The interface is up: open the sockets, and speak to the peers that have a persistent keepalive.
@@ -131,10 +152,9 @@ class Tunnel:
             self._udp.set_fwmark(fwmark)
         self.device.fwmark = mark
         if port is not None or fwmark is not None:
-            for peer in self.device.peers.values():
-                peer.forget_source()  # as the kernel does: other rules may lead elsewhere
+            self.device.forget_sources()  # as the kernel does
 
-    def perform(self, events: Iterable[Event]) -> None:
+    def perform(self, events: Iterable[Any]) -> None:
         """Do what the core says, from outside of the data path, and what is due."""
         self._perform(events)
         self._settle()
@@ -172,7 +192,7 @@ class Tunnel:
         return self._lost + self._path.errors if self._path else Counter(self._lost)
 
     def _open(self, udp: Udp) -> None:
-        self._udp, self._path = udp, self._backend(self.tun, udp, self._mtu_of)
+        self._udp, self._path = udp, self._backend(self.tun, udp, self._mtu_of, self._framing)
         self._loop.watch(udp.routes.fd, udp.routes.changed)
         self._watch_datagrams()
 
@@ -198,7 +218,7 @@ class Tunnel:
 
     def _link_changed(self, state: LinkState) -> None:
         if self.tun.offload:
-            limit_super_packets(self.tun, state.mtu)
+            limit_super_packets(self.tun, state.mtu, self._framing)
         self._link_is_up, self.mtu = state
         self._routes.forget()  # the link may be in another namespace now
         if state.up and not self.device.is_up:
@@ -241,12 +261,12 @@ class Tunnel:
             if observer:
                 _tell(observer.packet_out, path.burst.packets())
             result = device.seal(now(), path.burst, destination, port.mtu, port.ecn)
-            if isinstance(result, Sealed):
+            if isinstance(result, _SEALED):
                 if observer:
                     _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
                 if path.send(result.path, result.tos) != result.path:
-                    result.peer.forget_source()
-            elif isinstance(result, Refused):
+                    device.forget_source(result)
+            elif isinstance(result, _REFUSED):
                 for report in result.reports:
                     port.put(report)
         self._tun_is_calm = left >= _TURN - 1
@@ -268,6 +288,7 @@ class Tunnel:
     def _udp_readable(self, port: Datagrams) -> None:
         assert self._path
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
+        is_data = self._framing.is_data
         left, limit = _TURN, 1 if self._udp_is_calm else _TURN
         while left > 0 or port.waiting:
             remote = port.read(limit)
@@ -278,7 +299,7 @@ class Tunnel:
             if observer:
                 _tell(observer.datagram_in, burst.datagrams(), remote, port.ecn)
             first = burst.wire[0]
-            if first[:4] == _TRANSPORT_DATA:
+            if is_data(first):
                 opened = device.open(now(), burst, remote, port.ecn)
                 if observer:
                     _tell(observer.packet_in, burst.packets(opened.rows))
@@ -295,22 +316,26 @@ class Tunnel:
             self._perform(self.device.tick(now(), time.time_ns(), os.urandom))
         self._timer.arm(self.device.deadline)
 
-    def _perform(self, events: Iterable[Event]) -> None:
+    def _perform(self, events: Iterable[Any]) -> None:
         for event in events:
             if self.observer:
                 self.observer.event(now(), event)
-            if isinstance(event, Send):
+            if isinstance(event, _SENDS):
                 if self.observer:
                     self.observer.datagram_out(now(), event.data, event.path, event.tos)
                 if self._udp:
                     taken = self._udp.send((event.data,), event.path, event.tos)
-                    if event.peer and taken != event.path:
-                        event.peer.forget_source()
-            elif isinstance(event, KeysReady):
-                role = "initiator" if event.initiator else "responder"
-                _log.debug("%s: a session with %s stands (%s)", self.tun.name, _short(event.peer), role)
-            elif isinstance(event, GaveUp):
-                _log.info("%s: %s does not answer", self.tun.name, _short(event.peer))
+                    if taken != event.path:
+                        self.device.forget_source(event)
+            else:
+                self._on_event(event)
+
+    def _say(self, event: object) -> None:
+        if isinstance(event, KeysReady):
+            role = "initiator" if event.initiator else "responder"
+            _log.debug("%s: a session with %s stands (%s)", self.tun.name, _short(event.peer), role)
+        elif isinstance(event, GaveUp):
+            _log.info("%s: %s does not answer", self.tun.name, _short(event.peer))
 
 
 def _short(peer: Peer) -> str:

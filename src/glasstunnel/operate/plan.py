@@ -5,7 +5,7 @@ hand, so that a dry run and the log show one text. The plan is a generator: a st
 it have been done, and may depend on them; a dry run makes them all and does none.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from glasstunnel.host.firewall import table_name
 from glasstunnel.host.netlink import MAIN_TABLE, Netlink
 from glasstunnel.host.setup import Setup
 from glasstunnel.ip.address import Prefix, mask
-from glasstunnel.operate.config import Config, Endpoint, Interface, expand
+from glasstunnel.operate.config import Config, Endpoint, expand
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path
 
@@ -51,7 +51,7 @@ def plan(name: str, config: Config, net: Netlink, resolve: Resolve) -> Iterator[
     mtu = interface.mtu or tunnel_mtu(device, net)
     yield Step(f"ip link set mtu {mtu} up dev {name}", partial(Setup.link_up, mtu=mtu))
     if interface.dns:
-        yield _dns(name, interface)
+        yield dns(name, interface.dns_servers, interface.dns_search)
     yield from _routes(name, config, net)
     yield Step("", Setup.before_commands_up)
     yield from _commands(name, interface.post_up)
@@ -98,10 +98,11 @@ def _commands(name: str, commands: Iterable[str]) -> Iterator[Step]:
         yield Step(text, partial(Setup.command, command=text))
 
 
-def _dns(name: str, interface: Interface) -> Step:
-    servers, search = interface.dns_servers, interface.dns_search
+def dns(name: str, servers: Sequence[str], search: Sequence[str]) -> Step:
+    """Ask these servers, and complete names with these domains."""
     return Step(
-        f"resolvconf -a {name} -m 0 -x  # {' '.join(interface.dns)}", lambda setup: setup.dns(servers, search)
+        f"resolvconf -a {name} -m 0 -x  # {' '.join((*servers, *search))}",
+        lambda setup: setup.dns(servers, search),
     )
 
 
@@ -115,40 +116,43 @@ def _routes(name: str, config: Config, net: Netlink) -> Iterator[Step]:
     fwmark = interface.fwmark
     for prefix in sorted(prefixes, key=lambda prefix: -prefix.length):
         if isinstance(interface.table, int):
-            yield _route(name, prefix, interface.table)
+            yield route(name, prefix, interface.table)
         elif prefix.length:
             if not _covered(prefix, connected):
-                yield _route(name, prefix)
+                yield route(name, prefix)
         else:
             if not fwmark:
                 fwmark = net.free_table()
                 yield Step(f"wg set {name} fwmark {fwmark}", partial(Setup.mark, fwmark=fwmark))
-            yield from _default_route(name, prefix, fwmark)
+            yield from marked_route(name, prefix, fwmark)
 
 
-def _route(name: str, prefix: Prefix, table: int = MAIN_TABLE) -> Step:
+def route(name: str, prefix: Prefix, table: int = MAIN_TABLE) -> Step:
+    """Lead a prefix into the interface."""
     text = f"ip route add {prefix} dev {name}" + ("" if table == MAIN_TABLE else f" table {table}")
     return Step(text, partial(Setup.route, prefix=str(prefix), table=table))
 
 
-def _default_route(name: str, prefix: Prefix, mark: int) -> Iterator[Step]:
-    """Everything into the tunnel, except what carries the mark: the tunnel's own packets.
+def marked_route(name: str, prefix: Prefix, mark: int) -> Iterator[Step]:
+    """A prefix into the tunnel, except what carries the mark: the tunnel's own packets.
 
-    The tunnel's route stands in a table of its own, which packets without the mark look up. Before that they
-    look for a route in the main table, but not for its default route: what is near stays reachable.
+    The tunnel's route stands in a table of its own, which packets without the mark look up. If it is a
+    default route, they look for a route in the main table before, but not for its default route: what is near
+    stays reachable.
     """
     version = 4 if len(prefix.address) == 4 else 6
-    yield _route(name, prefix, mark)
+    yield route(name, prefix, mark)
     if version == 4:  # before the rules, and so undone after them: it is needed while any such rule stands
         yield Step("sysctl -q net.ipv4.conf.all.src_valid_mark=1", Setup.src_valid_mark)
     yield Step(
         f"ip -{version} rule add not fwmark {mark} table {mark}",
         partial(Setup.rule, version=version, table=mark, unless_mark=mark),
     )
-    yield Step(
-        f"ip -{version} rule add table main suppress_prefixlength 0",
-        partial(Setup.rule, version=version, table=MAIN_TABLE, suppress_default=True),
-    )
+    if not prefix.length:
+        yield Step(
+            f"ip -{version} rule add table main suppress_prefixlength 0",
+            partial(Setup.rule, version=version, table=MAIN_TABLE, suppress_default=True),
+        )
     yield Step(
         f"nft -f -  # table {'ip' if version == 4 else 'ip6'} {table_name(name)}",
         partial(Setup.firewall, version=version, mark=mark),

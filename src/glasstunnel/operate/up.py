@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from pathlib import Path
 from glasstunnel.host import control, daemon, journal
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal
-from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.observer import Observer
 from glasstunnel.host.resolve import resolve
@@ -24,15 +23,13 @@ from glasstunnel.host.setup import Setup
 from glasstunnel.ip.address import Prefix
 from glasstunnel.operate.config import Config, Endpoint, Peer, dump, expand
 from glasstunnel.operate.plan import plan
+from glasstunnel.operate.serve import Say, serve
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path as NetworkPath
 
 _PATIENCE = 30.0  # seconds that a tunnel may take to end, with the commands of its configuration
 
 _log = logging.getLogger(__name__)
-
-Say = Callable[[str], None]
-
 
 Observe = Callable[[Device], Observer]
 
@@ -52,11 +49,11 @@ def up(
     Raises:
         HostError: if it did not come to work; nothing of it is left then.
     """
-    serve = partial(_serve, name, config, file, say, observe)
+    work = partial(_serve, name, config, file, say, observe)
     if foreground:
-        serve(daemon.notify_ready)
+        work(daemon.notify_ready)
     else:
-        daemon.spawn(serve)
+        daemon.spawn(work)
 
 
 def dry_run(name: str, config: Config, say: Say) -> None:
@@ -132,34 +129,15 @@ def _serve(
 ) -> None:
     """Bring up, serve, undo."""
     interface = config.interface
-    with daemon.interrupted_by(*daemon.ENDING), closing(Loop()) as loop:
-        record = Journal(name)
-        try:
-            with Netlink() as net:
-                setup = Setup(
-                    name,
-                    record,
-                    loop,
-                    net,
-                    pre_down=[expand(command, name) for command in interface.pre_down],
-                    post_down=[expand(command, name) for command in interface.post_down],
-                    save=partial(save, file, config) if interface.save_config else None,
-                    observe=observe,
-                )
-                for step in plan(name, config, net, _resolve):
-                    if step.text:
-                        say(step.text)
-                    step.do(setup)
-        except BaseException:
-            with loop.stopped_by(*daemon.ENDING):  # one was heard, or none: now they would only do harm
-                record.unwind()
-            raise
-        with loop.stopped_by(*daemon.ENDING):
-            try:
-                ready()
-                loop.run()
-            finally:
-                record.unwind()
+    prepare = partial(
+        Setup,
+        name,
+        pre_down=[expand(command, name) for command in interface.pre_down],
+        post_down=[expand(command, name) for command in interface.post_down],
+        save=partial(save, file, config) if interface.save_config else None,
+        observe=observe,
+    )
+    serve(name, prepare, lambda net: plan(name, config, net, _resolve), say, ready)
 
 
 def _resolve(endpoint: Endpoint, *, retries: int | None = None) -> NetworkPath:

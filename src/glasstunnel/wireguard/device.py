@@ -20,7 +20,7 @@ from glasstunnel.wireguard.arrivals import accept
 from glasstunnel.wireguard.burst import Burst
 from glasstunnel.wireguard.cookie import CookieChecker
 from glasstunnel.wireguard.ecn import NOT_ECT, encapsulate
-from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Staged
+from glasstunnel.wireguard.events import Drop, Event, Opened, Path, Refused, Sealed, Send, Staged
 from glasstunnel.wireguard.handshake import KEY_SIZE, NO_PSK, Rng
 from glasstunnel.wireguard.incoming import HANDSHAKES_PER_TICK, Incoming
 from glasstunnel.wireguard.keypair import Keypair
@@ -310,6 +310,18 @@ class Device:
             path: where they came from.
         """
         return intake.receive(self, now, rng, datagram, path)
+
+    # Sources
+
+    def forget_source(self, result: Sealed | Send) -> None:
+        """What this result said could not leave from the address of its path: let the system choose anew."""
+        if result.peer:
+            result.peer.forget_source()
+
+    def forget_sources(self) -> None:
+        """Let the system choose our address towards every peer anew."""
+        for peer in self.peers.values():
+            peer.forget_source()
 
     def ignore(self, reason: Drop) -> list[Event]:
         """Count something that is dropped and belongs to no peer; no events come of it."""

@@ -1,0 +1,58 @@
+"""Bringing an interface up, serving it, and undoing everything, whatever ends it.
+
+Rule: a step is done once those before it are; a failure or a signal on the way undoes them, and so does the
+end. Section: wg-quick(8); journal.py.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+
+from glasstunnel.host import daemon
+from glasstunnel.host.journal import Journal
+from glasstunnel.host.loop import Loop
+from glasstunnel.host.netlink import Netlink
+from glasstunnel.host.setup import Setup
+from glasstunnel.operate.plan import Step
+
+Say = Callable[[str], None]
+Prepare = Callable[[Journal, Loop, Netlink], Setup]
+
+
+def serve(
+    name: str,
+    prepare: Prepare,
+    steps: Callable[[Netlink], Iterable[Step]],
+    say: Say,
+    ready: Callable[[], None],
+) -> None:
+    """Serve the interface ``name`` until a signal or its deletion ends it.
+
+    Args:
+        name: of the interface.
+        prepare: makes what the steps change the system through.
+        steps: what is to be done first; ``say`` is told each that has words.
+        ready: called when it has been done.
+
+    Raises:
+        HostError: if a step fails or is interrupted, or the loop ends by it; nothing is left then.
+    """
+    with daemon.interrupted_by(*daemon.ENDING), closing(Loop()) as loop:
+        record = Journal(name)
+        try:
+            net = Netlink()
+            record.on_unwind(net.close)
+            setup = prepare(record, loop, net)
+            for step in steps(net):
+                if step.text:
+                    say(step.text)
+                step.do(setup)
+        except BaseException:
+            with loop.stopped_by(*daemon.ENDING):  # one was heard, or none: now they would only do harm
+                record.unwind()
+            raise
+        with loop.stopped_by(*daemon.ENDING):
+            try:
+                ready()
+                loop.run()
+            finally:
+                record.unwind()
