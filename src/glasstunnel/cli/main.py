@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "bring an interface up",
     "down": "bring an interface down",
     "show": "show what the interfaces do",
+    "toyvpn": "serve or use ToyVpn, Android's sample",
     "diagnose": "find out why docker pull fails",
     "demo": "tell the story of a tunnel while making one",
 }

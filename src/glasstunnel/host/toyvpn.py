@@ -19,11 +19,15 @@ BARE: Final = Framing(
     tailroom=0,
     head=1,
     least=0,
-    shortest=ipv4.HEADER_SIZE,
+    shortest=HEADER_LENGTH,
     is_data=lambda _datagram: True,
-    size=lambda size, _mtu: size,
+    size=lambda size, _mtu: size + (size & 1),
 )
-"""An IP packet and nothing else. What shares a burst agrees in its first byte: one IP version, or control."""
+"""An IP packet and nothing else. What shares a burst agrees in its first byte: one IP version, or control.
+
+Packets of an odd size lie in rows that are a byte longer, which checksums over columns need: so they are not end
+to end, and go one by one.
+"""
 
 
 class ToyCore:

@@ -41,7 +41,6 @@ _log = logging.getLogger(__name__)
 # Of both protocols: they have the same fields, but for what is a path to each.
 _SENDS: tuple[type[Any], ...] = (Send, toy.Send)
 _SEALED: tuple[type[Any], ...] = (Sealed, toy.Sealed)
-_REFUSED: tuple[type[Any], ...] = (Refused, toy.Refused)
 
 AnyCore = TypeVar("AnyCore", bound=Core)
 
@@ -266,7 +265,7 @@ class Tunnel(Generic[AnyCore]):
                     _tell(observer.datagram_out, path.burst.datagrams(), result.path, result.tos)
                 if path.send(result.path, result.tos) != result.path:
                     device.forget_source(result)
-            elif isinstance(result, _REFUSED):
+            elif isinstance(result, Refused):
                 for report in result.reports:
                     port.put(report)
         self._tun_is_calm = left >= _TURN - 1
