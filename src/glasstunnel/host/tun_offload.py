@@ -195,8 +195,9 @@ class OffloadTun:
     def _write_rows(self, begin: int, end: int) -> None:
         """Write neighbouring rows."""
         train = self._train
-        if end - begin >= FEW:
-            whole = train.whole
+        whole = train.whole
+        # Joining sums words: behind a packet of an odd size it needs a byte, which a framing may not have.
+        if end - begin >= FEW and self._headroom + whole + (whole & 1) <= train.pitch:
             shorter = {row - begin: size for row, size in train.shorter.items() if begin <= row < end}
             packets = train.rows[begin:end, self._headroom :]
             for first, last in merging.runs(packets, whole, shorter):
