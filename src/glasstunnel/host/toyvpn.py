@@ -25,8 +25,8 @@ BARE: Final = Framing(
 )
 """An IP packet and nothing else. What shares a burst agrees in its first byte: one IP version, or control.
 
-Packets of an odd size lie in rows that are a byte longer, which checksums over columns need: so they are not end
-to end, and go one by one.
+Packets of an odd size lie in rows that are a byte longer, which checksums over columns need; so they do not
+lie end to end, and go one by one.
 """
 
 
