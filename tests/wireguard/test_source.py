@@ -64,3 +64,17 @@ def test_a_source_that_the_system_refuses_is_forgotten_with_its_interface(connec
     connected.to_right.endpoint = Path(connected.right.address, "192.0.2.1", 7)
     connected.to_right.forget_source()
     assert connected.to_right.endpoint == Path(connected.right.address)
+
+
+def test_what_could_not_leave_from_its_source_gives_the_source_up(connected: Pair) -> None:
+    """A cookie reply belongs to no peer, and gives up nobody's."""
+    peer, path = connected.to_right, Path(("192.0.2.1", 1111), "198.51.100.2", 8)
+    peer.endpoint = path
+    device = connected.left.device
+    device.forget_source(Send(None, b"", path))
+    assert peer.endpoint == path
+    device.forget_source(Sealed(peer, path, 0))
+    assert peer.endpoint == Path(path.remote)
+    peer.endpoint = path
+    device.forget_sources()
+    assert peer.endpoint == Path(path.remote)
