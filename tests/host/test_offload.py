@@ -237,6 +237,47 @@ def test_a_limit_of_one_reads_nothing_ahead(rig: Rig) -> None:
 # To the TUN
 
 
+def test_a_packet_that_is_read_alone_is_like_one_that_is_gathered(rig: Rig) -> None:
+    tun, _, path = rig
+    whole = tcp_packet(ONE, TWO, b"odd")
+    with_header = bytearray(super_packet(whole, 1))
+    with_header[1] = with_header[4] = 0  # not a super-packet, only the checksum is open
+    tun.kernel.send(bytes(with_header))
+    assert path.packets.read(1) == TWO
+    assert packets(path) == [whole]
+    assert (path.packets.mtu, path.packets.ecn) == (1420, 0)
+    tun.give(ip_packet("10.0.0.1", "10.0.0.3", b"x" * 9000, ecn=2))
+    assert path.packets.read(1) == THREE
+    assert packets(path) == [ip_packet("10.0.0.1", "10.0.0.3", b"x" * 9000, ecn=2)]
+    assert path.packets.ecn == 2
+    assert path.packets.read(1) is None
+
+
+def test_a_super_packet_that_is_read_alone_is_cut(rig: Rig) -> None:
+    tun, _, path = rig
+    whole = tcp_packet(ONE, TWO, b"x" * 3000)
+    tun.kernel.send(super_packet(whole, 1000))
+    assert path.packets.read(1) == TWO
+    assert packets(path) == segments(whole, 1000)
+    assert not waits(path.packets)
+
+
+def test_what_is_no_packet_and_is_read_alone_is_counted(rig: Rig) -> None:
+    tun, _, path = rig
+    tun.kernel.send(NOTHING + b"\x50" * 30)
+    assert path.packets.read(1) is None
+    assert path.errors == {"not IP": 1}
+
+
+def test_packets_that_differ_in_what_the_core_does_not_ask_for_share_a_run(rig: Rig) -> None:
+    tun, _, path = rig
+    usual = ip_packet("10.0.0.1", "10.0.0.2", b"usual")
+    urgent = usual[:1] + b"\xb8" + usual[2:]  # DSCP EF
+    tun.give(usual, urgent)
+    assert path.packets.read(TURN) == TWO
+    assert packets(path) == [usual, urgent]
+
+
 def fill(path: OffloadPath, sent: list[bytes]) -> None:
     """Put packets into a train, of which the first is the longest."""
     path.burst.arrange(32 + -(-len(sent[0]) // 16) * 16)

@@ -9,16 +9,14 @@ import math
 import os
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 from glasstunnel.host import libc
 from glasstunnel.host.loop import Loop
 
-_BOOTTIME = time.CLOCK_BOOTTIME
-
-
-def now() -> float:
-    """Seconds of CLOCK_BOOTTIME."""
-    return time.clock_gettime(_BOOTTIME)
+now: Final = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Seconds of CLOCK_BOOTTIME."""
 
 
 class Timer:

@@ -42,6 +42,8 @@ class OffloadPath:
     def send(self, path: Path, tos: int) -> Path:
         """Send the datagrams of the train with this traffic class; what cannot go is counted and lost."""
         train = self.burst
+        if train.n == 1:
+            return self._udp.send((train.wire[0][: train.size[0]],), path, tos)
         most = min(SEGMENTS, LONGEST // train.pitch) if train.whole == train.pitch else 1
         used, begin = path, 0
         ends = [row + 1 for row in train.shorter]  # a datagram that is shorter is the last of its call

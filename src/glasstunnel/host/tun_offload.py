@@ -16,7 +16,7 @@ from glasstunnel.host.tun import Tun
 from glasstunnel.ip import PacketError, merging, packet, virtio
 from glasstunnel.ip.segmentation import SuperPacket
 from glasstunnel.ip.virtio import VnetHeader
-from glasstunnel.wireguard.train import FEW, LONE, ROWS, Train
+from glasstunnel.wireguard.train import FEW, ROWS, Train
 
 _ROOM = virtio.SIZE + 0xFFFF  # bytes: a header and the longest packet
 _REMEMBERED = 128  # pitches
@@ -45,6 +45,7 @@ class OffloadTun:
         self._super: SuperPacket | None = None  # the same, if it is one
         self._done = 0  # packets of it that have been cut off
         self._todo = memoryview(bytearray(ROWS * virtio.SIZE))  # headers of a run of ordinary packets
+        self._alone = self._todo[: virtio.SIZE], train.buf[self._headroom : self._headroom + 0xFFFF]
         self._targets: dict[int, list[tuple[memoryview, memoryview]]] = {}  # by pitch
         self._joined = memoryview(bytearray(_ROOM))
 
@@ -55,15 +56,44 @@ class OffloadTun:
 
     def read(self, limit: int) -> bytes | None:
         """As :meth:`.PlainTun.read`; a super-packet may pass the limit."""
-        if not self._fetch():
+        if limit == 1 and not self._packet:
+            return self._read_one()
+        return self._read_run(limit) if self._fetch() else None
+
+    def _read_one(self) -> bytes | None:
+        """Read a packet to where it will be sealed, and hand it out, unless it is a super-packet."""
+        todo, room = self._alone
+        try:
+            length = os.readv(self._fd, self._alone) - virtio.SIZE
+        except BlockingIOError:
             return None
-        self._destination, self.ecn = packet.destination(self._packet), packet.ecn(self._packet)
-        self.mtu = self._mtu_of(self._destination)
+        one = room[:length]
+        if todo[1]:
+            self._first[: virtio.SIZE] = todo
+            self._packet = self._first[virtio.SIZE : virtio.SIZE + length]
+            self._packet[:] = one
+            return self._read_run(1) if self._fetch() else None
+        if not packet.total_length(one, 0, length):
+            self.errors["not IP"] += 1
+            return None
+        self._finish_checksum(one, todo)
+        self._train.alone(length)
+        return self._describe(one)
+
+    def _read_run(self, limit: int) -> bytes:
+        """Hand out the packet that waits, and those that follow it."""
+        destination = self._describe(self._packet)
         if self._super:
             self._cut(self._super.size, limit)
         else:
             self._gather(len(self._packet), limit)
-        return self._destination
+        return destination
+
+    def _describe(self, one: memoryview) -> bytes:
+        """Note what the packets of a run share; return their destination."""
+        destination = self._destination = packet.destination(one)
+        self.ecn, self.mtu = packet.ecn(one), self._mtu_of(destination)
+        return destination
 
     def _fetch(self) -> bool:
         """See to it that a packet waits; False if there is none."""
@@ -121,7 +151,7 @@ class OffloadTun:
     def _gather(self, size: int, limit: int) -> None:
         """Take an ordinary packet, and those that follow to the same destination and are no longer."""
         train = self._train
-        pitch = self._datagram_size(size, self.mtu) if limit > 1 else LONE
+        pitch = self._datagram_size(size, self.mtu)
         train.arrange(pitch)
         train.plain[0][:size] = self._packet
         self._todo[: virtio.SIZE] = self._first[: virtio.SIZE]
@@ -175,12 +205,20 @@ class OffloadTun:
                 virtio.finish_checksums(rows, train.whole, train.shorter, start, offset)
                 return
         for row, one in enumerate(train.packets()):
-            flags, _, _, _, start, offset = VnetHeader.parse(headers[row * virtio.SIZE :])
-            if flags & virtio.NEEDS_CSUM and not virtio.finish_checksum(one, start, offset):
+            self._finish_checksum(one, headers[row * virtio.SIZE :])
+
+    def _finish_checksum(self, one: memoryview, todo: memoryview | bytes) -> None:
+        """Close what the kernel has left open in an ordinary packet, as its header says."""
+        if todo[0] & virtio.NEEDS_CSUM:
+            header = VnetHeader.parse(todo)
+            if not virtio.finish_checksum(one, header.csum_start, header.csum_offset):
                 self.errors["checksum outside its packet"] += 1  # the packet goes on; its receiver drops it
 
     def write(self, rows: Sequence[int]) -> None:
         """Give the kernel the packets in these rows; what it refuses is counted and lost."""
+        if len(rows) == 1:
+            self._write_one(rows[0])
+            return
         first = 0
         while first < len(rows):  # most often once: all rows in use
             last = first + 1

@@ -24,6 +24,7 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.link import Link, LinkState, limit_super_packets
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.observer import Observer
+from glasstunnel.host.pace import TURN, Pace
 from glasstunnel.host.routes import Routes
 from glasstunnel.host.scopes import scope_number
 from glasstunnel.host.tun import Tun
@@ -35,7 +36,6 @@ from glasstunnel.wireguard.events import GaveUp, KeysReady, Path, Refused, Seale
 from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 from glasstunnel.wireguard.peer import Peer
 
-_TURN = 256  # packets of one side before the other has its turn
 _SCRAP = 1 + virtio.SIZE  # bytes; the kernel reads out no less than the header
 _log = logging.getLogger(__name__)
 # Of both protocols: they have the same fields, but for what is a path to each.
@@ -87,8 +87,7 @@ class Tunnel(Generic[AnyCore]):
         self._udp: Udp | None = None
         self._path: DataPath | None = None
         self._link_is_up = self._is_deleted = False
-        # Whether the last turn had one packet at the most: then the next is not held up by a look for more.
-        self._tun_is_calm = self._udp_is_calm = True
+        self._tun_pace, self._udp_pace = Pace(), Pace()
         self._lost: Counter[str] = Counter()  # at the sockets that are closed again
         loop.watch(tun.fd, self._tun_readable)
         loop.watch(self._routes.fd, self._routes.changed)
@@ -246,7 +245,8 @@ class Tunnel(Generic[AnyCore]):
         if path is None:
             self._discard()
             return
-        port, left, limit = path.packets, _TURN, 1 if self._tun_is_calm else _TURN
+        port, pace = path.packets, self._tun_pace
+        left, limit = pace.turn, pace.limit
         while left > 0 or port.waiting:
             try:
                 destination = port.read(limit)
@@ -268,7 +268,7 @@ class Tunnel(Generic[AnyCore]):
             elif isinstance(result, Refused):
                 for report in result.reports:
                     port.put(report)
-        self._tun_is_calm = left >= _TURN - 1
+        pace.had(pace.turn - left)
         self._settle()
 
     def _mtu_of(self, destination: bytes) -> int:
@@ -277,7 +277,7 @@ class Tunnel(Generic[AnyCore]):
     def _discard(self) -> None:
         """Without sockets a packet goes nowhere."""
         try:
-            for _ in range(_TURN):
+            for _ in range(TURN):
                 os.read(self.tun.fd, _SCRAP)  # the rest of the packet is lost too, as it should be
         except BlockingIOError:
             return
@@ -287,8 +287,8 @@ class Tunnel(Generic[AnyCore]):
     def _udp_readable(self, port: Datagrams) -> None:
         assert self._path
         device, observer, burst, packets = self.device, self.observer, self._path.burst, self._path.packets
-        is_data = self._framing.is_data
-        left, limit = _TURN, 1 if self._udp_is_calm else _TURN
+        is_data, pace = self._framing.is_data, self._udp_pace
+        left, limit = pace.turn, pace.limit
         while left > 0 or port.waiting:
             remote = port.read(limit)
             if remote is None:
@@ -306,14 +306,16 @@ class Tunnel(Generic[AnyCore]):
                 self._perform(opened.events)
             else:
                 device.enqueue(first[: burst.size[0]], remote)
-        self._udp_is_calm = left >= _TURN - 1
+        pace.had(pace.turn - left)
         self._settle()
 
     def _settle(self) -> None:
         """After every turn: do what is due, and sleep no longer than until the next deadline."""
-        if self.device.deadline <= now():
+        deadline = self.device.deadline
+        if deadline <= now():
             self._perform(self.device.tick(now(), time.time_ns(), os.urandom))
-        self._timer.arm(self.device.deadline)
+            deadline = self.device.deadline
+        self._timer.arm(deadline)
 
     def _perform(self, events: Iterable[Any]) -> None:
         for event in events:

@@ -13,7 +13,7 @@ from glasstunnel.host.ancillary import ROOM_JOINED, SOL_UDP, TRAFFIC_CLASS, UDP_
 from glasstunnel.host.errors import errno_name
 from glasstunnel.host.udp import Address, UdpSocket
 from glasstunnel.wireguard.events import Path
-from glasstunnel.wireguard.train import LONE, Train
+from glasstunnel.wireguard.train import Train
 
 _ALWAYS = 2  # control messages with every datagram; UDP_GRO comes before them, where datagrams were joined
 
@@ -58,13 +58,13 @@ class OffloadUdp:
             return None
         else:
             first = received
-        if first.pitch >= self._framing.shortest and self._framing.is_data(buf):
+        lone = limit == 1 and first.length == first.pitch
+        if first.pitch >= self._framing.shortest and self._framing.is_data(buf) and not lone:
             train.arrange(first.pitch)
             self._gather(first, limit)
         else:
-            train.arrange(LONE)
+            train.alone(first.pitch)
             buf[first.pitch : self._framing.head] = bytes(max(0, self._framing.head - first.pitch))
-            train.fill(1, first.pitch, {})
             if first.length > first.pitch:
                 self._leave(first, first.pitch, 0)
         self.ecn = first.ecn

@@ -7,7 +7,7 @@ Section: WP §6.2 to §6.5; kernel timers.c.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Flag, IntEnum, auto
+from enum import IntEnum, IntFlag, auto
 from math import inf
 from typing import Final
 
@@ -17,8 +17,11 @@ MAX_KEEPALIVE: Final = 0xFFFF
 """Seconds between persistent keepalives at the most."""
 
 
-class Occasion(Flag):
-    """What happens to a peer, as far as timers care. Occasions that coincide are joined with ``|``."""
+class Occasion(IntFlag):
+    """What happens to a peer, as far as timers care. Occasions that coincide are joined with ``|``.
+
+    A number, since it is looked up for every burst: the hash of a plain flag is a function in Python.
+    """
 
     SENT = auto()
     """Anything authenticated was sent: handshake message, data, keepalive."""

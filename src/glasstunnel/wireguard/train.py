@@ -128,8 +128,16 @@ class Train(Burst):
         for row, size in shorter.items():
             self.size[row] = size
 
+    def alone(self, size: int) -> None:
+        """There is one row of ``size`` bytes now, which may be as long as any datagram."""
+        self.arrange(LONE)
+        self.n, self.whole, self.size[0], self.shorter = 1, size, size, {}
+
     def survey(self) -> None:
         """Learn :attr:`whole` and :attr:`shorter` from :attr:`size`."""
+        if self.n == 1:
+            self.whole, self.shorter = self.size[0], {}
+            return
         sizes = self.size[: self.n]
         self.whole = max(sizes)
         self.shorter = {row: size for row, size in enumerate(sizes) if size < self.whole}
