@@ -18,6 +18,7 @@ COMMANDS = {
     "pubkey": "print the public key of a private key",
     "up": "bring an interface up",
     "down": "bring an interface down",
+    "exec": "run a program whose traffic alone goes through a tunnel",
     "show": "show what the interfaces do",
     "toyvpn": "serve or use ToyVpn, Android's sample",
     "diagnose": "find out why docker pull fails",

@@ -66,6 +66,38 @@ def spawn(serve: Serve, *, keep_output: bool = False) -> None:
         raise HostError(said.decode() or f"the tunnel's process ended ({os.waitstatus_to_exitcode(status)})")
 
 
+def spawn_by_another(serve: Serve) -> None:
+    """As :func:`spawn`, but the daemon is no child of ours: for who is about to become another program, which
+    would be surprised by children that it does not know.
+
+    Raises:
+        HostError: as :func:`spawn` does.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reader, writer = os.pipe()
+    another = os.fork()
+    if not another:
+        os.close(reader)
+
+        def serve_alone(ready: Callable[[], None]) -> None:
+            os.close(writer)  # or we would be waited for
+            serve(ready)
+
+        try:
+            spawn(serve_alone)
+        except BaseException as error:  # all of them end here; an interruption by Ctrl-C is ours to tell too
+            os.write(writer, (str(error) or "interrupted").encode(errors="replace"))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(another, 0)
+    if said:
+        raise HostError(said.decode())
+
+
 @contextmanager
 def _woken_by_signals() -> Iterator[socket.socket]:
     """A socket that can be read once a signal has come.

@@ -78,11 +78,16 @@ class Journal:
 
     ``stale`` says that a killed process had left one, which has been worked off.
 
+    Args:
+        interface: whose journal.
+        directory: where it lies.
+        apart: whether the interface will be in a namespace of its own, for programs.
+
     Raises:
         HostError: if somebody else holds it, because the interface is up; or without the rights for it.
     """
 
-    def __init__(self, interface: str, directory: Path = DIRECTORY) -> None:
+    def __init__(self, interface: str, directory: Path = DIRECTORY, *, apart: bool = False) -> None:
         self._path = _path_of(interface, directory)
         self._undo: list[Callable[[], None]] = []
         try:
@@ -97,7 +102,7 @@ class Journal:
         if self.stale:
             _log.warning("%s was not brought down properly; cleaning up", interface)
             self._work_off()
-        self._write({"pid": os.getpid(), "netns": _netns()})
+        self._write({"pid": os.getpid(), "netns": _netns(), "apart": apart})
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +175,13 @@ def holder(interface: str, directory: Path = DIRECTORY) -> int | None:
         os.close(fd)
         return 0
     return _pid(path)
+
+
+def is_apart(interface: str, directory: Path = DIRECTORY) -> bool:
+    """Whether the journal of an interface is that of one in a namespace of its own."""
+    with suppress(OSError, LookupError):  # there is none any more, or it is just being begun
+        return bool(_lines(_path_of(interface, directory))[0].get("apart"))
+    return False
 
 
 def original_value(path: str, directory: Path = DIRECTORY, *, apart_from: str = "") -> str | None:

@@ -1,12 +1,13 @@
 """The few system calls that Python 3.11 does not have, through the C library.
 
 Rule: a failed call raises :exc:`OSError` with the system's errno, as the functions of :mod:`os` do. Sections:
-timerfd_create(2), unshare(2), setns(2), mount(2), inotify(7). Python 3.12 and 3.13 have most of these in
-:mod:`os`.
+timerfd_create(2), unshare(2), setns(2), mount(2), umount2(2), inotify(7), capset(2). Python 3.12 and 3.13
+have some of these in :mod:`os`.
 """
 
 import ctypes
 import os
+import struct
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -75,3 +76,24 @@ def mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> 
     """Mount ``source`` on ``target``."""
     arguments = (text.encode() for text in (source, target, fstype))
     _checked(_libc.mount(*arguments, ctypes.c_ulong(flags), data.encode()), target)
+
+
+_MNT_DETACH = 2
+
+
+def umount(target: str) -> None:
+    """Take the mount on ``target`` away; what still uses it keeps it."""
+    _checked(_libc.umount2(target.encode(), _MNT_DETACH), target)
+
+
+_CAPABILITIES = struct.Struct("=Ii")  # struct __user_cap_header_struct: version, process
+_VERSION_3 = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
+_SETS = bytes(24)  # two of struct __user_cap_data_struct: effective, permitted, inheritable
+
+
+def drop_capabilities() -> None:
+    """Leave the calling thread without any capability, and none that a program inherits.
+
+    With the inheritable set the ambient set is empty too.
+    """
+    _checked(_libc.capset(_CAPABILITIES.pack(_VERSION_3, 0), _SETS))

@@ -117,6 +117,11 @@ class Netlink:
         with _refusal(f"create the pair {name} and {peer}"):
             self._ip.link("add", ifname=name, kind="veth", peer={"ifname": peer, "net_ns_fd": peer_namespace})
 
+    def move(self, name: str, namespace: int) -> None:
+        """Put an interface into the namespace of that descriptor; it arrives down, without addresses."""
+        with _refusal(f"move {name} into another network namespace"):
+            self._ip.link("set", index=self.index(name), net_ns_fd=namespace)
+
     # Addresses and routes
 
     def add_address(self, name: str, address: str) -> None:

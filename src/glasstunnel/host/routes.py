@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple
 
 from glasstunnel.host import rtnetlink
@@ -60,8 +60,7 @@ class Routes:
         self._on_change, self._place = on_change, place
         self._known: dict[tuple[bytes, bytes, int, tuple[int, int]], Route | None] = {}
         with ExitStack() as sockets:
-            with place() if place else nullcontext():
-                self._news = sockets.enter_context(rtnetlink.connect(_GROUPS))
+            self._news = sockets.enter_context(rtnetlink.connect(_GROUPS))
             if not place:
                 self._questions = sockets.enter_context(rtnetlink.connect())
             self._sockets = sockets.pop_all()

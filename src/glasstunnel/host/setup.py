@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ class Setup:
         attach: bool = False,
     ) -> Tunnel[AnyCore]:
         """Make the interface (still down), open the UDP sockets, and serve both."""
-        tun = Tun(self.name, attach=attach, offload=offload_wanted())
+        tun = self._open_tun(attach=attach)
         self._journal.on_unwind(tun.close)
         udp = Udp(port, core.fwmark)
         self._journal.on_unwind(udp.close)
@@ -131,13 +132,22 @@ class Setup:
         self._journal.on_unwind(tunnel.close)
         return tunnel
 
+    def _open_tun(self, *, attach: bool) -> Tun:
+        return Tun(self.name, attach=attach, offload=offload_wanted())
+
+    def _network(self) -> AbstractContextManager[Netlink]:
+        """Where the interface is."""
+        return nullcontext(self._net)
+
     def address(self, address: str) -> None:
         """Add an address, ``10.0.0.1/24``."""
-        self._net.add_address(self.name, address)
+        with self._network() as net:
+            net.add_address(self.name, address)
 
     def link_up(self, mtu: int | None) -> None:
         """Switch the interface on, with this MTU if one is given."""
-        self._net.link_up(self.name, mtu)
+        with self._network() as net:
+            net.link_up(self.name, mtu)
 
     def dns(self, servers: Sequence[str], search: Sequence[str]) -> None:
         """Use these name servers and search domains."""
@@ -146,7 +156,8 @@ class Setup:
 
     def route(self, prefix: str, table: int = MAIN_TABLE) -> None:
         """Lead ``prefix`` into the interface. The route goes when the interface goes."""
-        self._net.add_route(self.name, prefix, table)
+        with self._network() as net:
+            net.add_route(self.name, prefix, table)
 
     def mark(self, fwmark: int) -> None:
         """Mark the encrypted packets, so that rules can tell them from those that are to be encrypted."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from glasstunnel.host.apart import Apart
 from glasstunnel.host.firewall import table_name
 from glasstunnel.host.netlink import MAIN_TABLE, Netlink
 from glasstunnel.host.setup import Setup
@@ -56,6 +57,34 @@ def plan(name: str, config: Config, net: Netlink, resolve: Resolve) -> Iterator[
     yield Step("", Setup.before_commands_up)
     yield from _commands(name, interface.post_up)
     yield Step("", Setup.finish)
+
+
+def plan_apart(name: str, config: Config, net: Netlink, resolve: Resolve) -> Iterator[Step]:
+    """The steps that bring up the interface ``name`` apart, in a namespace for programs.
+
+    All allowed IPs lead into it, whatever ``Table`` says: that is about the machine's routes. So are the
+    commands of the configuration, and they do not run.
+
+    Args and Raises: as for :func:`plan`.
+    """
+    interface = config.interface
+    device = make_device(config, resolve)
+    yield _create(name, device, interface.listen_port)
+    for address in map(str, interface.addresses):
+        yield Step(f"ip address add {address} dev {name}", partial(Setup.address, address=address))
+    mtu = interface.mtu or tunnel_mtu(device, net)
+    yield Step(f"ip link set mtu {mtu} up dev {name}", partial(Setup.link_up, mtu=mtu))
+    connected = [address.network for address in interface.addresses if not _alone(address.network)]
+    for prefix in _allowed(config):
+        if not _covered(prefix, connected):
+            yield route(name, prefix)
+    yield Step("", Setup.before_commands_up)
+
+    def door(setup: Setup) -> None:
+        assert isinstance(setup, Apart)
+        setup.door(interface.dns_servers, interface.dns_search)
+
+    yield Step("", door)
 
 
 def make_device(config: Config, resolve: Resolve) -> Device:
@@ -107,14 +136,13 @@ def dns(name: str, servers: Sequence[str], search: Sequence[str]) -> Step:
 
 
 def _routes(name: str, config: Config, net: Netlink) -> Iterator[Step]:
-    """A route for each of the allowed IPs, the longest prefix first, so that the way out is cut off last."""
+    """A route for each of the allowed IPs."""
     interface = config.interface
     if interface.table == "off":
         return
-    prefixes = dict.fromkeys(prefix for peer in config.peers for prefix in peer.allowed_ips)
     connected = [address.network for address in interface.addresses if not _alone(address.network)]
     fwmark = interface.fwmark
-    for prefix in sorted(prefixes, key=lambda prefix: -prefix.length):
+    for prefix in _allowed(config):
         if isinstance(interface.table, int):
             yield route(name, prefix, interface.table)
         elif prefix.length:
@@ -125,6 +153,12 @@ def _routes(name: str, config: Config, net: Netlink) -> Iterator[Step]:
                 fwmark = net.free_table()
                 yield Step(f"wg set {name} fwmark {fwmark}", partial(Setup.mark, fwmark=fwmark))
             yield from marked_route(name, prefix, fwmark)
+
+
+def _allowed(config: Config) -> list[Prefix]:
+    """The allowed IPs of all peers, the longest prefix first, so that the way out is cut off last."""
+    prefixes = dict.fromkeys(prefix for peer in config.peers for prefix in peer.allowed_ips)
+    return sorted(prefixes, key=lambda prefix: -prefix.length)
 
 
 def route(name: str, prefix: Prefix, table: int = MAIN_TABLE) -> Step:

@@ -24,6 +24,8 @@ def serve(
     steps: Callable[[Netlink], Iterable[Step]],
     say: Say,
     ready: Callable[[], None],
+    *,
+    apart: bool = False,
 ) -> None:
     """Serve the interface ``name`` until a signal or its deletion ends it.
 
@@ -32,12 +34,13 @@ def serve(
         prepare: makes what the steps change the system through.
         steps: what is to be done first; ``say`` is told each that has words.
         ready: called when it has been done.
+        apart: whether the interface is in a namespace of its own.
 
     Raises:
         HostError: if a step fails or is interrupted, or the loop ends by it; nothing is left then.
     """
     with daemon.interrupted_by(*daemon.ENDING), closing(Loop()) as loop:
-        record = Journal(name)
+        record = Journal(name, apart=apart)
         try:
             net = Netlink()
             record.on_unwind(net.close)

@@ -14,15 +14,17 @@ from functools import partial
 from pathlib import Path
 
 from glasstunnel.host import control, daemon, journal
+from glasstunnel.host.apart import Apart
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal
+from glasstunnel.host.namespace import Namespace
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.observer import Observer
 from glasstunnel.host.resolve import resolve
 from glasstunnel.host.setup import Setup
 from glasstunnel.ip.address import Prefix
 from glasstunnel.operate.config import Config, Endpoint, Peer, dump, expand
-from glasstunnel.operate.plan import plan
+from glasstunnel.operate.plan import plan, plan_apart
 from glasstunnel.operate.serve import Say, serve
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path as NetworkPath
@@ -49,11 +51,22 @@ def up(
     Raises:
         HostError: if it did not come to work; nothing of it is left then.
     """
-    work = partial(_serve, name, config, file, say, observe)
+    work = partial(_serve, name, config, file, say, observe, None)
     if foreground:
         work(daemon.notify_ready)
     else:
         daemon.spawn(work)
+
+
+def up_apart(name: str, config: Config, file: Path, namespace: Namespace, *, say: Say) -> None:
+    """Bring the interface ``name`` up in ``namespace``, for programs: it goes when the namespace ends.
+
+    The daemon lets go of the namespace, and the caller holds it; its tunnel is no child of this process.
+
+    Raises:
+        HostError: if it did not come to work; nothing of it is left then.
+    """
+    daemon.spawn_by_another(partial(_serve, name, config, file, say, None, namespace))
 
 
 def dry_run(name: str, config: Config, say: Say) -> None:
@@ -125,19 +138,39 @@ def _endpoint(before: Peer | None) -> Endpoint | None:
 
 
 def _serve(
-    name: str, config: Config, file: Path, say: Say, observe: Observe | None, ready: Callable[[], None]
+    name: str,
+    config: Config,
+    file: Path,
+    say: Say,
+    observe: Observe | None,
+    namespace: Namespace | None,
+    ready: Callable[[], None],
 ) -> None:
-    """Bring up, serve, undo."""
+    """Bring up, in ``namespace`` if there is one, serve, undo."""
     interface = config.interface
     prepare = partial(
-        Setup,
+        partial(Apart, namespace) if namespace else Setup,
         name,
         pre_down=[expand(command, name) for command in interface.pre_down],
         post_down=[expand(command, name) for command in interface.post_down],
         save=partial(save, file, config) if interface.save_config else None,
         observe=observe,
     )
-    serve(name, prepare, lambda net: plan(name, config, net, _resolve), say, ready)
+    steps = plan_apart if namespace else plan
+
+    def stands() -> None:
+        if namespace:
+            namespace.close()
+        ready()
+
+    serve(
+        name,
+        prepare,
+        lambda net: steps(name, config, net, _resolve),
+        say,
+        stands,
+        apart=namespace is not None,
+    )
 
 
 def _resolve(endpoint: Endpoint, *, retries: int | None = None) -> NetworkPath:
