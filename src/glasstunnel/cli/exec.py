@@ -6,9 +6,11 @@ import os
 import sys
 
 from glasstunnel.host import program
+from glasstunnel.host.apart import Room
 from glasstunnel.host.errors import HostError
 from glasstunnel.operate import files, programs
 from glasstunnel.operate.config import Config, ConfigError
+from glasstunnel.operate.up import Say
 
 ERRORS = ()
 _OWN_FAILURE = 125  # as with env(1): not to be taken for a status of the program
@@ -41,15 +43,20 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         command = _command(arguments.words)
         who = program.person(arguments.user, os.environ)
-        file = files.find(arguments.config)
-        name, config = files.interface_name(file), files.load(file)
-        for warning in (*files.warnings(file, config), *_warnings(file.name, config)):
-            print(f"Warning: {warning}", file=sys.stderr)
         say = _tell if arguments.verbose else _nothing
-        programs.run(programs.room(name, config, file.resolve(), say), who, command)
+        room = programs.joined(arguments.config) or _room(arguments.config, say)
+        programs.run(room, who, command)
     except (ConfigError, HostError) as error:
         print(f"glasstunnel: {error}", file=sys.stderr)
         return getattr(error, "status", _OWN_FAILURE)
+
+
+def _room(name_or_file: str, say: Say) -> Room:
+    file = files.find(name_or_file)
+    name, config = files.interface_name(file), files.load(file)
+    for warning in (*files.warnings(file, config), *_warnings(file.name, config)):
+        print(f"Warning: {warning}", file=sys.stderr)
+    return programs.room(name, config, file.resolve(), say)
 
 
 def _command(words: list[str]) -> list[str]:

@@ -143,7 +143,7 @@ def nsswitch_conf(text: str) -> str:
 
     def only_dns(line: re.Match[str]) -> str:
         local = [source for source in line[2].split() if source in _LOCAL_SOURCES]
-        return " ".join((line[1], *local, "dns"))
+        return " ".join((line[1], *local, "dns", ""))
 
     return re.sub(r"^(\s*hosts:)([^#\n]*)", only_dns, text, flags=re.MULTILINE)
 

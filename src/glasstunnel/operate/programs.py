@@ -23,6 +23,11 @@ _PATIENCE = 30.0  # seconds that others may take to bring the interface up or do
 _PAUSE = 0.02  # seconds between two looks at what they do
 
 
+def joined(name_or_file: str) -> Room | None:
+    """The namespace of the interface of this name, if there is one, whoever made it, and from whatever."""
+    return None if "/" in name_or_file or name_or_file.endswith(".conf") else apart.knock(name_or_file)
+
+
 def room(name: str, config: Config, file: Path, say: up.Say) -> Room:
     """The namespace of the interface ``name``, which is brought up there unless it is already.
 
