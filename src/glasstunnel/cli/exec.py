@@ -10,7 +10,7 @@ from glasstunnel.host.apart import Room
 from glasstunnel.host.errors import HostError
 from glasstunnel.operate import files, programs
 from glasstunnel.operate.config import Config, ConfigError
-from glasstunnel.operate.up import Say
+from glasstunnel.operate.serve import Say
 
 ERRORS = ()
 _OWN_FAILURE = 125  # as with env(1): not to be taken for a status of the program

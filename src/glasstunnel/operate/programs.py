@@ -18,6 +18,7 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.program import Person
 from glasstunnel.operate import up
 from glasstunnel.operate.config import Config
+from glasstunnel.operate.serve import Say
 
 _PATIENCE = 30.0  # seconds that others may take to bring the interface up or down
 _PAUSE = 0.02  # seconds between two looks at what they do
@@ -28,7 +29,7 @@ def joined(name_or_file: str) -> Room | None:
     return None if "/" in name_or_file or name_or_file.endswith(".conf") else apart.knock(name_or_file)
 
 
-def room(name: str, config: Config, file: Path, say: up.Say) -> Room:
+def room(name: str, config: Config, file: Path, say: Say) -> Room:
     """The namespace of the interface ``name``, which is brought up there unless it is already.
 
     Raises:
@@ -56,7 +57,7 @@ def run(found: Room, who: Person, command: Sequence[str]) -> NoReturn:
     program.execute(command, environment)
 
 
-def _make(name: str, config: Config, file: Path, say: up.Say) -> Room | None:
+def _make(name: str, config: Config, file: Path, say: Say) -> Room | None:
     """Bring it up; None: somebody is just bringing it up or down, so that we have to ask again."""
     process = journal.holder(name)
     if process:
