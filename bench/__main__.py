@@ -16,7 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import UnavailableError, core, handshakes, jumbo, pages, pairs, peers, ping, profile, tunnel, uapi
+from bench import (
+    UnavailableError,
+    core,
+    forwarding,
+    handshakes,
+    jumbo,
+    pages,
+    pairs,
+    peers,
+    ping,
+    profile,
+    tried,
+    tunnel,
+    uapi,
+)
 from bench.search import compare
 
 
@@ -36,7 +50,9 @@ PARTS: dict[str, tuple[str, Part]] = {
     "pairs": ("pairs of tunnels beside wireguard-go, a quarter of an hour", pairs),
     "ping": ("a ping after a pause and without, half a minute", ping),
     "jumbo": ("what a greater MTU brings, about a minute and a half", jumbo),
+    "forwarding": ("TCP from a host behind the tunnel, half a minute", forwarding),
     "profile": ("where the processor time of these pairs goes, half a minute", profile),
+    "tried": ("what brought nothing, a second", tried),
     "uapi": ("wg(8) with great configurations, beside wireguard-go", uapi),
     "search": ("the search of the book against others, about two minutes", compare),
     "pages": ("Lighthouse on kinds of pages and axe-core on all, some ten minutes", pages),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from glasstunnel.host.namespace import Namespace
+from glasstunnel.host.namespace import Namespace, veth_pair
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Buffer
 from glasstunnel.wireguard.events import Drop
@@ -258,19 +258,59 @@ def test_what_the_network_reorders_and_repeats_tcp_puts_in_order(
     host, port = relay.address
     there = f"Endpoint = [{host}]:{port}" if outer == 6 else f"Endpoint = {host}:{port}"
     with closing(relay), relay.serving(), cable.tunnel(endpoint=there) as (one, two):
-        before = out_of_order(cable.two)
+        before = kernel_counter(cable.two, "TcpExtTCPOFOQueue")  # segments that TCP had to put in order
         cable.both_ways(inner)
         assert relay.reordered > 0
-        assert out_of_order(cable.two) > before
+        assert kernel_counter(cable.two, "TcpExtTCPOFOQueue") > before
         assert two.device.drops[Drop.REPLAYED] > 0
         assert one.tunnel.errors + two.tunnel.errors == {}
 
 
-def out_of_order(namespace: Namespace) -> int:
-    """Segments that TCP had to put in order there."""
+def kernel_counter(namespace: Namespace, name: str) -> int:
+    """One of the counters that nstat(8) knows."""
     with namespace:
-        counters = json.loads(run("nstat", "-asz", "--json", "TcpExtTCPOFOQueue"))["kernel"]
-    return int(counters["TcpExtTCPOFOQueue"])
+        return int(json.loads(run("nstat", "-asz", "--json", name))["kernel"][name])
+
+
+@pytest.mark.parametrize(
+    ("features", "joined"),
+    [("gro on", False), ("gro on tso off", True)],
+    ids=["whole", "joined"],
+)
+def test_super_packets_of_a_host_behind_ours_arrive_as_they_were(
+    cable: Cable, features: str, joined: bool
+) -> None:
+    """Some are longer than one train, and the kernel cuts them before they reach the TUN; or GRO has joined
+    them on their way to us.
+    """
+    with cable.tunnel() as (one, two), closing(Namespace()) as host:
+        veth_pair(host, "eth0", cable.one, "lan0")
+        with host:
+            run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
+            run("ip", "route", "add", "default", "via", "10.77.0.1")
+            run("ethtool", "-K", "eth0", *features.split())
+        with cable.one:
+            run("ip", "address", "add", "10.77.0.1/24", "dev", "lan0")
+            run("ethtool", "-K", "lan0", "gro", "on")
+            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+        with cable.two:
+            ours = f"{ONE.inner[4]}/32,{ONE.inner[6]}/128,10.77.0.0/24"
+            run("wg", "set", two.name, "peer", ONE.public_key, "allowed-ips", ours)
+            run("ip", "route", "add", "10.77.0.0/24", "dev", two.name)
+        longer = 1500 if joined else longest_super_packet(cable.one, one.name)
+        with rules(cable.one, f'forward priority 0; oifname "{one.name}" meta length > {longer} counter'):
+            streams(host, cable.two, TWO.inner[4], 4_000_000)
+            assert counted(cable.one) > 0
+        streams(cable.two, host, "10.77.0.2", 1_000_000)
+        for namespace in (host, cable.two):
+            assert kernel_counter(namespace, "TcpInCsumErrors") == 0
+        assert one.tunnel.errors + two.tunnel.errors == {}
+
+
+def longest_super_packet(namespace: Namespace, interface: str) -> int:
+    """Bytes that the kernel hands to this interface at once, at the most."""
+    with namespace:
+        return int(re.findall(r"gso_max_size (\d+)", run("ip", "-d", "link", "show", interface))[0])
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -336,9 +376,7 @@ def test_the_longest_super_packet_follows_the_mtu(lab: Lab) -> None:
     """So that it fills one train: 45 datagrams of 1452 bytes, 7 of 8952; see limit_super_packets."""
     ours = lab.ours
     with bare.interface(ours), ours.namespace:
-
-        def limit() -> int:
-            return int(re.findall(r"gso_max_size (\d+)", run("ip", "-d", "link", "show", ours.interface))[0])
+        limit = partial(longest_super_packet, ours.namespace, ours.interface)
 
         def holds(packets: int, size: int) -> bool:
             return packets * size <= limit() - HEADERS < (packets + 1) * size
