@@ -5,11 +5,11 @@ from itertools import pairwise
 import pytest
 
 from glasstunnel.ip import packet
-from glasstunnel.sim import Drop, Duplicate, Layer, Reorder
-from glasstunnel.sim.toyscenario import CLIENT, PHONE, Kind, Pair, Traffic, timeline
+from glasstunnel.sim import Drop, Duplicate, Layer, Nat, Partition, Reorder
+from glasstunnel.sim.toyscenario import CLIENT, PHONE, SERVER, Kind, Pair, Traffic, make_server, timeline
 from glasstunnel.sim.toyvpn import Host
 from glasstunnel.toyvpn.client import Client
-from glasstunnel.toyvpn.events import Began, Ended
+from glasstunnel.toyvpn.events import Began, Ended, Moved
 from glasstunnel.toyvpn.session import Times
 
 HOUR = 3600
@@ -19,6 +19,8 @@ TRAFFICS: tuple[Traffic, ...] = ("idle", "download", "upload")
 def lost(pair: Pair, traffic: Traffic, seconds: float = HOUR, gap: float = 1.0) -> int:
     """Let the user talk for so long; how many packets did not arrive."""
     pair.advance(1)
+    for host in pair.hosts:
+        host.inbox.clear()
     said = pair.talk(traffic, seconds, gap)
     pair.advance(seconds + 1)
     receiver = pair.client if traffic == "download" else pair.server
@@ -173,7 +175,7 @@ def test_our_client_survives_a_restart_of_its_server(kind: Kind) -> None:
     pair.advance(30)
     pair.remove(pair.server)
     pair.advance(120)
-    assert said(pair.client)[-1] == "disconnected: the server's port is closed"
+    assert said(pair.client)[-1] == "disconnected: the server refuses us"
     again = Pair(kind, "ours").server
     pair.server = pair.add(Host("server", again.address, again.program))
     pair.advance(40)
@@ -193,6 +195,76 @@ def test_a_restart_that_nobody_notices_costs_ten_seconds(kind: Kind) -> None:
     assert pair.client.is_connected
     assert said(pair.client) == ["connected"], "it went on as if nothing were"
     assert lost(pair, "download", 60) == 0
+
+
+def restarted(pair: Pair) -> None:
+    """The server's process starts again, so fast that nothing is refused meanwhile."""
+    pair.remove(pair.server)
+    pair.server = pair.add(Host("server", SERVER, make_server("ours")))
+
+
+@pytest.mark.parametrize("traffic", TRAFFICS)
+def test_the_samples_client_survives_a_restart_of_our_server(traffic: Traffic) -> None:
+    pair = Pair("ours", "sample")
+    pair.advance(30)
+    restarted(pair)
+    lost(pair, traffic, 60)
+    assert said(pair.client) == [
+        "New interface",
+        "Cannot use socket: PortUnreachableException",
+        "New interface",
+    ]
+    assert lost(pair, traffic, 60) == 0
+
+
+@pytest.mark.parametrize("seconds", [20, 40, 200])
+def test_a_client_that_finds_no_place_is_refused_and_comes_back_in_time(seconds: float) -> None:
+    pair = Pair("ours", "ours", pool="10.0.0.0/30")
+    pair.advance(10)
+    late = pair.join("sample", ("192.0.2.2", 5000), 1)
+    pair.advance(seconds)
+    assert pair.client.is_connected
+    assert not late.is_connected
+    pair.carry_out(pair.client, pair.client.program.stop())  # type: ignore[union-attr]
+    pair.advance(8)
+    assert late.is_connected is (seconds < 30), "it gives up after ten attempts"
+
+
+# NAT
+
+
+@pytest.mark.parametrize("client", ["ours", "sample"])
+def test_a_session_survives_a_nat_that_forgets(client: Kind) -> None:
+    nat = Nat([CLIENT[0]], "192.0.2.200")
+    pair = Pair("ours", client, [nat])
+    pair.advance(10)
+    for _ in range(20):
+        nat.forget()
+        pair.advance(5)
+        pair.talk("upload", 20, 1)
+        pair.advance(25)
+    moved = [event for _, event in pair.server.history if isinstance(event, Moved)]
+    assert len(moved) == 20
+    assert not any(isinstance(event, Ended) for _, event in pair.server.history)
+    assert pair.client.is_connected
+    assert len(pair.server.inbox) >= 20 * 17, "two or three seconds are lost each time"
+
+
+def test_our_client_may_change_its_address() -> None:
+    pair = Pair("ours", "ours")
+    pair.advance(10)
+    pair.client.address = ("203.0.113.5", 7)
+    assert lost(pair, "upload", 60) <= 2
+    (moved,) = (event for _, event in pair.server.history if isinstance(event, Moved))
+    assert moved.session.path.remote == ("203.0.113.5", 7)
+
+
+def test_a_session_survives_an_outage_of_half_a_minute() -> None:
+    pair = Pair("ours", "ours", [Partition(20, 50)])
+    pair.advance(80)
+    assert pair.client.is_connected
+    assert said(pair.client) == ["connected"]
+    assert not any(isinstance(event, Ended) for _, event in pair.server.history)
 
 
 def test_our_client_waits_until_the_samples_server_is_free() -> None:

@@ -14,7 +14,7 @@ from glasstunnel.sim.network import Address, Datagram, Layer, Network
 from glasstunnel.sim.randomness import Randomness
 from glasstunnel.toyvpn.client import Client
 from glasstunnel.toyvpn.client import State as ClientState
-from glasstunnel.toyvpn.events import Connected, Disconnected, Event, Sealed, Send
+from glasstunnel.toyvpn.events import Connected, Disconnected, Event, Refuse, Sealed, Send
 from glasstunnel.toyvpn.sample import Deliver, Output, PortUnreachable, Says
 from glasstunnel.toyvpn.sample_client import SampleClient
 from glasstunnel.toyvpn.sample_client import State as SampleState
@@ -151,7 +151,7 @@ class ToyWorld:
             host.history.append((self.now, thing))
             if isinstance(thing, Send):
                 self.network.send(Datagram(self.now, host.listens_at, thing.path.remote, thing.data))
-            elif isinstance(thing, PortUnreachable):
+            elif isinstance(thing, PortUnreachable | Refuse):
                 self._refuse(thing.path.remote)
 
     def _next_moment(self) -> float:

@@ -65,7 +65,8 @@ class Times:
     silence: float = 45.0
     """Silence of the server after which the session is over."""
     polite: float = 1.0
-    """A keepalive is answered if we have been silent for so long."""
+    """A keepalive is answered if we have been silent for so long, and a refusal believed if it lasts so long.
+    """
 
 
 TIMES = Times()
@@ -108,7 +109,7 @@ class Client:
         self.drops: Counter[Drop] = Counter()
         """What was dropped, by reason."""
         self._copies = self._failures = 0
-        self._began = self._sent = self._heard = self._probed = self._rests_until = -inf
+        self._began = self._sent = self._heard = self._probed = self._refused = self._rests_until = -inf
 
     # What happens to it
 
@@ -123,9 +124,17 @@ class Client:
         return [] if was is State.IDLE else [Send(self._goodbye, self.path)]
 
     def refused(self, now: float) -> list[Event]:
-        """An ICMP port unreachable has come: nobody serves there, or the sample serves somebody else."""
+        """An ICMP port unreachable has come: nobody serves there, or not us. In a session we ask once more,
+        for our server may only have restarted, or not know our new address; what was under way at that
+        moment is refused too, so only a refusal a second later counts.
+        """
         if self.state is State.CONNECTED:
-            return [Disconnected("the server's port is closed"), *self._rest(now)]
+            if self._refused == -inf:
+                self._refused = self._probed = now
+                return self._send(now, self._handshake)
+            if now - self._refused >= self._times.polite:
+                return [Disconnected("the server refuses us"), *self._rest(now)]
+            return []
         return self._rest(now) if self.state is State.ASKING else []
 
     def receive(self, now: float, datagram: bytes) -> list[Event]:
@@ -134,7 +143,7 @@ class Client:
             self.drops[Drop.EMPTY if not datagram else Drop.NOT_CONNECTED] += 1
             return []
         if self.state is State.CONNECTED:
-            self._heard = now
+            self._hear(now)
         if datagram == KEEPALIVE:
             polite = self.state is State.CONNECTED and now - self._sent >= self._times.polite
             return self._send(now, KEEPALIVE) if polite else []
@@ -151,7 +160,8 @@ class Client:
         changed, was = parameters != self.parameters, self.state
         answers_us = was is not State.CONNECTED or self._probed > -inf
         self.state, self.parameters = State.CONNECTED, parameters
-        self._heard, self._probed, self._failures = now, -inf, 0
+        self._hear(now)
+        self._probed, self._failures = -inf, 0
         events: list[Event] = []
         if was is not State.CONNECTED or changed:
             events.append(Connected(parameters, changed))
@@ -190,9 +200,13 @@ class Client:
             elif size > BUFFER or packet.total_length(data, 0, size) != size:
                 self.drops[Drop.NOT_IP] += 1
             else:
-                self._heard = now
                 rows.append(row)
+        if rows:
+            self._hear(now)
         return Opened(rows, events)
+
+    def _hear(self, now: float) -> None:
+        self._heard, self._refused = now, -inf
 
     # Time
 

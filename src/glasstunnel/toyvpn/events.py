@@ -79,6 +79,13 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer what came along ``path`` with an ICMP port unreachable, as if there were no socket."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Began:
     """A session stands."""
 
@@ -116,7 +123,7 @@ class Disconnected:
     reason: str
 
 
-Event = Send | Began | Moved | Ended | Connected | Disconnected
+Event = Send | Refuse | Began | Moved | Ended | Connected | Disconnected
 
 
 @dataclass(frozen=True, slots=True)

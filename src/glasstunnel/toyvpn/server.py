@@ -18,6 +18,11 @@ somebody wrote it. What we can do is to make a lie cost something:
   anywhere would lead the downlink of any session astray.
 - Who reads the traffic knows secret and token, and can do all of that. That is what WireGuard is for.
 
+**Who has no session is refused**, as by a closed port: by ICMP, the one thing after which the sample's client
+connects again. So it survives a restart of ours: its keepalive, 15 s after our last word, is refused, and 3 s
+later it is back, before it would have crashed. A client that finds no place is refused too, and tries ten
+times, 3 s apart. A wrong secret meets silence, as with the sample.
+
 An empty datagram, with which the sample lets anybody who forges a source end a session, is ignored; a session
 ends by silence, by its goodbye, which holds the token, or by giving way.
 
@@ -48,6 +53,7 @@ from glasstunnel.toyvpn.events import (
     Moved,
     Opened,
     Path,
+    Refuse,
     Refused,
     Sealed,
     Send,
@@ -55,7 +61,6 @@ from glasstunnel.toyvpn.events import (
 from glasstunnel.toyvpn.messages import (
     BUFFER,
     COPIES,
-    HANDSHAKE_LIMIT,
     KEEPALIVE,
     Handshake,
     MessageError,
@@ -101,7 +106,7 @@ class Server:
         self._by_remote: dict[tuple[str, int], Session] = {}
         self._by_address: dict[bytes, Session] = {}
         self._by_token: dict[bytes, Session] = {}
-        self._attempts = Attempts()
+        self._attempts, self._refusals = Attempts(), Attempts()
         self._due: list[tuple[float, int, Session]] = []
         self._pushed = 0
         self.drops: Counter[Drop] = Counter()
@@ -165,7 +170,7 @@ class Server:
         if session is None:
             events += self._from_elsewhere(now, source, path)
             return False
-        self._hear(now, session, path)
+        events += self._hear(now, session, path)
         if source not in session.packed:
             self.drops[Drop.WRONG_SOURCE] += 1
             return False
@@ -178,37 +183,46 @@ class Server:
         """Data from a path without a session: perhaps a session's client, whose NAT has forgotten it."""
         session = self._by_address.get(source)
         self.drops[Drop.UNKNOWN_SOURCE] += 1
-        if session is None or session.path.remote[0] != path.remote[0] or session.rival:
+        if session is None or session.path.remote[0] != path.remote[0]:
+            return self._refuse(now, path)
+        return [] if session.rival else self._challenge(now, session, Rival(path, session.token, False))
+
+    def _refuse(self, now: float, path: Path) -> list[Event]:
+        """Fifteen times at once to one host, then once a second."""
+        if not self._refusals.may_try(now, path.remote[0]):
             return []
-        return self._challenge(now, session, Rival(path, session.token, is_newcomer=False))
+        self._refusals.failed(now, path.remote[0])
+        return [Refuse(path)]
 
     # Control messages
 
     def _control(self, now: float, data: bytes, path: Path) -> list[Event]:
-        session = self._by_remote.get(path.remote)
         if not data:
             self.drops[Drop.EMPTY] += 1
             return []
-        if session:
-            self._hear(now, session, path)
+        session = self._by_remote.get(path.remote)
+        events = self._hear(now, session, path) if session else []
         if data == KEEPALIVE:
-            if session:
-                session.confirmed = True
-            return []
-        if len(data) > HANDSHAKE_LIMIT:
+            if session is None:
+                return self._refuse(now, path)
+            session.confirmed = True
+        elif said := parse_handshake(data):
+            events += self._handshake(now, path, said)
+        else:
             self.drops[Drop.MALFORMED] += 1
-            return []
-        said = parse_handshake(data)
-        assert said is not None
+        return events
+
+    def _handshake(self, now: float, path: Path, said: Handshake) -> list[Event]:
+        host = path.remote[0]
         if not said.secret:
             leaving = self._by_token.get(said.token) if said.token else None
             return [self._end(leaving, End.GOODBYE)] if leaving else []
-        if not self._attempts.may_try(now, path.remote[0]):
+        if not self._attempts.may_try(now, host):
             self.drops[Drop.TOO_MANY_ATTEMPTS] += 1
             return []
         if not compare_digest(said.secret, self._secret):
             self.drops[Drop.WRONG_SECRET] += 1
-            self._attempts.failed(now, path.remote[0])
+            self._attempts.failed(now, host)
             return []
         return self._welcome(now, path, said.token)
 
@@ -217,21 +231,21 @@ class Server:
         events: list[Event] = []
         session = self._by_token.get(token) if token else None
         if session and session.path.remote != path.remote:
-            events += self._move(session, path)
-            self._hear(now, session, path)
+            events += [*self._move(session, path), *self._hear(now, session, path)]
+            session.replied = -inf
         session = session or self._by_remote.get(path.remote)
         if session and session.token != token:
             events.append(self._end(session, End.REPLACED))
             session = None
-        if session:
-            if session.confirmed:  # its client has begun anew, or could not hear us
-                session.began, session.confirmed = now, False
-            if now - session.replied < self._times.apart:  # the next copy of one handshake
-                return events
-            return [*events, *self._reply(now, session, 1)]
-        if self.pool.is_full:
-            return [*events, *self._make_room(now, Rival(path, token, is_newcomer=True))]
-        return [*events, *self._begin(now, path, token)]
+        if session is None:
+            if self.pool.is_full:
+                return [*events, *self._make_room(now, Rival(path, token, is_newcomer=True))]
+            return [*events, *self._begin(now, path, token)]
+        if session.confirmed:  # its client has begun anew, or could not hear us
+            session.began, session.confirmed = now, False
+        if now - session.replied < self._times.apart:  # the next copy of one handshake
+            return events
+        return [*events, *self._reply(now, session, 1)]
 
     def _begin(self, now: float, path: Path, token: bytes) -> list[Event]:
         place = self.pool.take(token)
@@ -262,7 +276,10 @@ class Server:
         quietest = min(settled, key=lambda one: one.heard, default=None)
         if quietest is None or quietest.rival:
             self.drops[Drop.FULL] += 1
-            return []
+            is_waiting = (
+                quietest is not None and quietest.rival is not None and quietest.rival.path == rival.path
+            )
+            return [] if is_waiting else self._refuse(now, rival.path)
         return self._challenge(now, quietest, rival)
 
     def _challenge(self, now: float, session: Session, rival: Rival) -> list[Event]:
@@ -272,8 +289,11 @@ class Server:
             return self._reply(now, session, 1)
         return [*self._ask(now, session), Send(KEEPALIVE, session.path)]
 
-    def _hear(self, now: float, session: Session, path: Path) -> None:
-        session.heard, session.path, session.rival = now, path, None
+    def _hear(self, now: float, session: Session, path: Path) -> list[Event]:
+        """A session has shown that it is there. Another client that waited for its place is refused."""
+        rival, session.rival = session.rival, None
+        session.heard, session.path = now, path
+        return self._refuse(now, rival.path) if rival and rival.is_newcomer else []
 
     def _move(self, session: Session, path: Path) -> list[Event]:
         events: list[Event] = []
@@ -322,7 +342,7 @@ class Server:
             if session.rival.is_newcomer:
                 return self._give_way(now, session, session.rival)
             events = self._move(session, session.rival.path)
-            self._hear(now, session, session.path)
+            events += self._hear(now, session, session.path)
         elif due is Due.REPLY:
             events = self._reply(now, session, 1)
         elif due is Due.ASK:
