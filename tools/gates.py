@@ -171,7 +171,9 @@ APART = (
 )
 PYTHON_CODE = ("src/glasstunnel", "src/sphinxzh/sphinxzh", "tests", "tools", "docs", "bench", "conf.py")
 
-PURE = tuple(f"src/glasstunnel/{package}/*" for package in ("noise", "wireguard", "ip", "sim", "capture"))
+PURE = tuple(
+    f"src/glasstunnel/{package}/*" for package in ("noise", "wireguard", "toyvpn", "ip", "sim", "capture")
+)
 UNIT = Tier(
     "unit",
     "unit, property and simulation tests; they take every branch of the pure packages",

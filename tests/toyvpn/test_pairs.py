@@ -52,7 +52,7 @@ def test_an_hour_passes_without_a_drop_as_soon_as_one_end_is_ours(
 def test_the_pace_of_the_traffic_does_not_matter(traffic: Traffic, gap: float) -> None:
     for client in ("sample", "ours"):
         pair = Pair("ours", client)
-        assert lost(pair, traffic, 600, gap) == 0
+        assert lost(pair, traffic, 60 if gap < 1 else 600, gap) == 0
         assert pair.client.is_connected
 
 
@@ -228,6 +228,16 @@ def test_a_client_that_finds_no_place_is_refused_and_comes_back_in_time(seconds:
     pair.carry_out(pair.client, pair.client.program.stop())  # type: ignore[union-attr]
     pair.advance(8)
     assert late.is_connected is (seconds < 30), "it gives up after ten attempts"
+
+
+def test_with_one_address_alone_an_app_that_crashed_is_served_again_before_it_gives_up() -> None:
+    pair = Pair("ours", "sample", pool="", times=Times(ask=None))
+    pair.advance(25)
+    assert said(pair.client)[-1] == "FATAL EXCEPTION: IllegalStateException: Timed out"
+    pair.remove(pair.client)
+    again = pair.join("sample", (CLIENT[0], 50000))
+    pair.advance(2.2)
+    assert said(again) == ["New interface"]
 
 
 # NAT

@@ -49,6 +49,10 @@ def connected(phone: Phone) -> Phone:
     return phone
 
 
+def test_asleep_it_does_nothing(phone: Phone) -> None:
+    assert phone.program.tick(0.09) == []
+
+
 def test_it_says_the_handshake_three_times_and_looks_50_times(phone: Phone) -> None:
     assert phone.done == [(0, Send(b"\0test", SERVER))] * 3
     assert phone.run(60) == [(5.0, Says("Connection failed, exiting: IOException: Timed out"))]

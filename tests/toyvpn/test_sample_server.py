@@ -130,6 +130,11 @@ def test_what_begins_with_zero_is_ignored_inside_a_session(server: SampleServer)
     assert until(server, 1) == []
 
 
+def test_asleep_it_does_nothing(server: SampleServer) -> None:
+    connected(server).packet(PACKET)
+    assert server.tick(0.09) == []
+
+
 def test_a_packet_waits_for_the_end_of_a_sleep_of_100_ms(server: SampleServer) -> None:
     connected(server)
     server.datagram(0.001, PACKET, CLIENT)

@@ -69,6 +69,7 @@ from glasstunnel.toyvpn.messages import (
 from glasstunnel.toyvpn.parameters import Parameters
 from glasstunnel.toyvpn.pool import Pool
 from glasstunnel.toyvpn.session import TIMES, Due, Rival, Session, Times
+from glasstunnel.toyvpn.sessions import Sessions
 
 
 class Server:
@@ -103,9 +104,7 @@ class Server:
         self.pool = pool or Pool(fixed=parameters.addresses)
         self._own = (*own, *(one.address for one in self.pool.own))
         parameters.with_addresses(self.pool.addresses(self.pool.capacity - 1)).reply()
-        self._by_remote: dict[tuple[str, int], Session] = {}
-        self._by_address: dict[bytes, Session] = {}
-        self._by_token: dict[bytes, Session] = {}
+        self._sessions = Sessions()
         self._attempts, self._refusals = Attempts(), Attempts()
         self._due: list[tuple[float, int, Session]] = []
         self._pushed = 0
@@ -115,7 +114,7 @@ class Server:
     @property
     def sessions(self) -> list[Session]:
         """All that stand."""
-        return list(self._by_remote.values())
+        return list(self._sessions)
 
     @property
     def deadline(self) -> float:
@@ -136,7 +135,7 @@ class Server:
         The outer traffic class stays 0: an egress that does not know of ECN, as the sample, would lose the
         marks (RFC 6040 section 4.3).
         """
-        session = self._by_address.get(destination)
+        session = self._sessions.of.get(destination)
         if session is None:
             self.drops[Drop.NO_SESSION] += burst.n
             return Refused(Drop.NO_SESSION)
@@ -166,7 +165,7 @@ class Server:
         if size > BUFFER or packet.total_length(data, 0, size) != size:
             self.drops[Drop.NOT_IP] += 1
             return False
-        source, session = packet.source(data), self._by_remote.get(path.remote)
+        source, session = packet.source(data), self._sessions.at.get(path.remote)
         if session is None:
             events += self._from_elsewhere(now, source, path)
             return False
@@ -181,7 +180,7 @@ class Server:
 
     def _from_elsewhere(self, now: float, source: bytes, path: Path) -> list[Event]:
         """Data from a path without a session: perhaps a session's client, whose NAT has forgotten it."""
-        session = self._by_address.get(source)
+        session = self._sessions.of.get(source)
         self.drops[Drop.UNKNOWN_SOURCE] += 1
         if session is None or session.path.remote[0] != path.remote[0]:
             return self._refuse(now, path)
@@ -200,7 +199,7 @@ class Server:
         if not data:
             self.drops[Drop.EMPTY] += 1
             return []
-        session = self._by_remote.get(path.remote)
+        session = self._sessions.at.get(path.remote)
         events = self._hear(now, session, path) if session else []
         if data == KEEPALIVE:
             if session is None:
@@ -215,7 +214,7 @@ class Server:
     def _handshake(self, now: float, path: Path, said: Handshake) -> list[Event]:
         host = path.remote[0]
         if not said.secret:
-            leaving = self._by_token.get(said.token) if said.token else None
+            leaving = self._sessions.with_token.get(said.token) if said.token else None
             return [self._end(leaving, End.GOODBYE)] if leaving else []
         if not self._attempts.may_try(now, host):
             self.drops[Drop.TOO_MANY_ATTEMPTS] += 1
@@ -229,11 +228,11 @@ class Server:
     def _welcome(self, now: float, path: Path, token: bytes) -> list[Event]:
         """Somebody knows the secret."""
         events: list[Event] = []
-        session = self._by_token.get(token) if token else None
+        session = self._sessions.with_token.get(token) if token else None
         if session and session.path.remote != path.remote:
             events += [*self._move(session, path), *self._hear(now, session, path)]
             session.replied = -inf
-        session = session or self._by_remote.get(path.remote)
+        session = session or self._sessions.at.get(path.remote)
         if session and session.token != token:
             events.append(self._end(session, End.REPLACED))
             session = None
@@ -252,11 +251,7 @@ class Server:
         assert place is not None
         session = Session(place, self.pool.addresses(place), path, token, now, now, now, now)
         session.echo = echoes.source_for(session.addresses, self._parameters.routes, self._own)
-        self._by_remote[path.remote] = session
-        for address in session.packed:
-            self._by_address[address] = session
-        if token:
-            self._by_token[token] = session
+        self._sessions.add(session)
         events: list[Event] = [Began(session), *self._reply(now, session, COPIES)]
         self._schedule(session)
         return events
@@ -270,9 +265,7 @@ class Server:
 
     def _make_room(self, now: float, rival: Rival) -> list[Event]:
         """No place is free: ask the session that has been silent for longest, unless it is being asked."""
-        settled = (
-            one for one in self._by_remote.values() if one.confirmed or now - one.began >= self._times.fresh
-        )
+        settled = (one for one in self._sessions if one.confirmed or now - one.began >= self._times.fresh)
         quietest = min(settled, key=lambda one: one.heard, default=None)
         if quietest is None or quietest.rival:
             self.drops[Drop.FULL] += 1
@@ -297,12 +290,10 @@ class Server:
 
     def _move(self, session: Session, path: Path) -> list[Event]:
         events: list[Event] = []
-        other = self._by_remote.get(path.remote)
-        if other:
+        if other := self._sessions.at.get(path.remote):
             events.append(self._end(other, End.REPLACED))
-        former, session.path = session.path, path
-        del self._by_remote[former.remote]
-        self._by_remote[path.remote] = session
+        former = session.path
+        self._sessions.move(session, path)
         return [*events, Moved(session, former)]
 
     def _give_way(self, now: float, session: Session, rival: Rival) -> list[Event]:
@@ -310,11 +301,7 @@ class Server:
         return [ended, *self._welcome(now, rival.path, rival.token)]
 
     def _end(self, session: Session, reason: End) -> Ended:
-        del self._by_remote[session.path.remote]
-        for address in session.packed:
-            del self._by_address[address]
-        if self._by_token.get(session.token) is session:
-            del self._by_token[session.token]
+        self._sessions.remove(session)
         self.pool.give_back(session.place, session.token)
         return Ended(session, reason)
 
@@ -325,7 +312,7 @@ class Server:
         events: list[Event] = []
         while self._due and self._due[0][0] <= now:
             at, _, session = heappop(self._due)
-            if at == session.scheduled and self._by_address.get(session.packed[0]) is session:
+            if at == session.scheduled and session in self._sessions:
                 session.scheduled = inf
                 events += self._do_what_is_due(now, session)
         return events
