@@ -93,23 +93,24 @@ def test_any_other_wish_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPat
         offload_wanted()
 
 
-@pytest.mark.parametrize("missing", [103, 104])  # UDP_SEGMENT since Linux 4.18, UDP_GRO since 5.0
+@pytest.mark.parametrize("missing", [103, 104, 0])  # UDP_SEGMENT since Linux 4.18, UDP_GRO since 5.0
 def test_a_kernel_without_the_offloads_gets_the_plain_path(
     monkeypatch: pytest.MonkeyPatch, missing: int
 ) -> None:
     real = socket.socket
 
     class Old(real):  # type: ignore[valid-type, misc]  # a class that the test has at hand
-        def getsockopt(self, level: int, option: int, *rest: int) -> int | bytes:
+        def setsockopt(self, level: int, option: int, value: int) -> None:
             if (level, option) == (SOL_UDP, missing):
                 raise OSError(errno.ENOPROTOOPT, "Protocol not available")
-            found: int | bytes = super().getsockopt(level, option, *rest)
-            return found
+            super().setsockopt(level, option, value)
+
+        def getsockopt(self, *_: int) -> int:
+            raise OSError(errno.ENOPROTOOPT, "Protocol not available")  # of UDP_GRO before Linux 5.13
 
     monkeypatch.delenv("GLASSTUNNEL_DATA_PATH", raising=False)
     monkeypatch.setattr("glasstunnel.host.ancillary.socket.socket", Old)
-    assert not can_join()
-    assert not offload_wanted()
+    assert can_join() == offload_wanted() == (not missing)
 
 
 @pytest.mark.parametrize("mtu", [0, 68, 72, 1420, 65535])

@@ -106,11 +106,14 @@ def segment_size(data: bytes) -> int:
 
 
 def can_join() -> bool:
-    """Whether the kernel cuts (UDP_SEGMENT) and joins (UDP_GRO) datagrams."""
+    """Whether the kernel cuts (UDP_SEGMENT) and joins (UDP_GRO) datagrams.
+
+    Both are set to see: before Linux 5.13 the kernel joins and has no answer for who asks whether it does.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.getsockopt(SOL_UDP, UDP_SEGMENT)
-            probe.getsockopt(SOL_UDP, UDP_GRO)
+            probe.setsockopt(SOL_UDP, UDP_SEGMENT, 0)
+            probe.setsockopt(SOL_UDP, UDP_GRO, 1)
         except OSError:
             return False
     return True
