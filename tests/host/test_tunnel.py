@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -198,6 +198,30 @@ def test_data_passes_through_a_flood_of_handshakes_most_of_which_get_a_cookie(pa
     drops = device.drops - before
     assert set(drops) == {Drop.NO_COOKIE, Drop.BAD_HANDSHAKE}
     assert drops[Drop.BAD_HANDSHAKE] < 512 < drops[Drop.NO_COOKIE]
+
+
+def test_a_packet_that_comes_alone_brings_about_no_system_call_in_vain(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for one look in eight turns whether there are more, after the packet is through."""
+    pair.carry(pair.left, pair.right, packet(pair.left, pair.right))
+    read, found = os.readv, list[bool]()
+
+    def counted(fd: int, buffers: Sequence[memoryview]) -> int:
+        if fd != pair.left.tun.fd:
+            return read(fd, buffers)
+        try:
+            length = read(fd, buffers)
+        except BlockingIOError:
+            found.append(False)
+            raise
+        found.append(True)
+        return length
+
+    monkeypatch.setattr(os, "readv", counted)
+    for _ in range(24):
+        pair.carry(pair.left, pair.right, packet(pair.left, pair.right))
+    assert (found.count(True), found.count(False)) == (24, 3)
 
 
 def test_an_initiation_without_an_answer_is_repeated_when_its_time_has_come(loop: Loop) -> None:
