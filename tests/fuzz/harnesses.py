@@ -27,6 +27,7 @@ from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path
 from glasstunnel.wireguard.messages import MessageError, MessageType
 from glasstunnel.wireguard.setrequest import UapiError
+from tests.fuzz import toyvpn
 from tests.fuzz.digest import device_state, digest
 from tests.ip import captured
 from tests.ip.joined import arriving
@@ -587,4 +588,8 @@ HARNESSES = (
     Harness("ip", parse_ip, ip_corpus),
     Harness("carry", carry, carry_corpus),
     Harness("join", join, join_corpus),
+    Harness("toyvpn-server", toyvpn.serve, lambda: toyvpn.DATAGRAMS),
+    Harness("toyvpn-client", toyvpn.be_told, lambda: toyvpn.DATAGRAMS + toyvpn.REPLIES),
+    Harness("toyvpn-reply", toyvpn.read_parameters, lambda: toyvpn.REPLIES),
+    Harness("toyvpn-arguments", toyvpn.read_arguments, lambda: toyvpn.ARGUMENTS),
 )

@@ -88,6 +88,9 @@ def test_doubled_spaces_and_unknown_letters_are_skipped(text: bytes) -> None:
         (b"\0r,10.0.0.0,", 'route\'s prefix length: expected 0 to 32, got ""'),
         (b"\0d,dns.test", 'DNS server: expected an IPv4 or IPv6 address, got "dns.test"'),
         (b"\0s,a\nb", r'search domain: expected letters, digits, "-", "." and "_", got "a\nb"'),
+        (b"\0d,127.0.0.1", 'DNS server: expected that of one host, got "127.0.0.1"'),
+        (b"\0r,127.0.0.0,8", 'route: expected none to loopback, got "127.0.0.0/8"'),
+        (b"\0r,::1,128", 'route: expected none to loopback, got "::1/128"'),
         (b"\0s,", 'search domain: expected letters, digits, "-", "." and "_", got ""'),
     ],
 )

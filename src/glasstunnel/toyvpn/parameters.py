@@ -29,6 +29,7 @@ LEAST_MTU: Final = 68
 """Bytes, of IPv4: RFC 791 section 3.2."""
 LEAST_MTU_V6: Final = 1280
 """Bytes, as soon as there is an IPv6 address: RFC 8200 section 5."""
+_LOOPBACK_V6: Final = bytes(15) + b"\1"
 _FIELDS: Final = {"m": 1, "a": 2, "r": 2, "d": 1, "s": 1}
 _NAMES: Final = {"m": "MTU", "a": "address", "r": "route", "d": "DNS server", "s": "search domain"}
 
@@ -148,14 +149,16 @@ def _gather(groups: Iterable[Sequence[str]]) -> Parameters:
             mtu = _number("MTU", fields[0], LEAST_MTU, BUFFER)
         elif letter == "a":
             addresses.append(InterfaceAddress(*_prefix("address", *fields)))
-            if not is_single_host(addresses[-1].address):
-                raise ParameterError(f'address: expected that of one host, got "{_shown(fields[0])}"')
+            _require_host("address", addresses[-1].address)
         elif letter == "r":
             routes.append(Prefix(*_prefix("route", *fields)))
             if mask(*routes[-1]) != routes[-1].address:
                 raise ParameterError(f'route: expected no bits beyond its length, got "{routes[-1]}"')
+            if routes[-1].address[0] == 127 or routes[-1].address == _LOOPBACK_V6:
+                raise ParameterError(f'route: expected none to loopback, got "{routes[-1]}"')
         elif letter == "d":
             dns.append(_address("DNS server", fields[0]))
+            _require_host("DNS server", dns[-1])
         else:
             search.append(_domain(fields[0]))
     return Parameters(mtu, tuple(addresses), tuple(routes), tuple(dns), tuple(search))
@@ -171,6 +174,12 @@ def _address(name: str, text: str) -> bytes:
         return parse_address(text)
     except PacketError:
         raise ParameterError(f'{name}: expected an IPv4 or IPv6 address, got "{_shown(text)}"') from None
+
+
+def _require_host(name: str, address: bytes) -> None:
+    """The sample's client refuses what is loopback or no address at all."""
+    if not is_single_host(address):
+        raise ParameterError(f'{name}: expected that of one host, got "{format_address(address)}"')
 
 
 def _number(name: str, text: str, least: int, most: int) -> int:
