@@ -129,6 +129,19 @@ class Host:
     handshakes: list[Handshake] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     proxy: str = ""  # through which the daemon would reach it
+    plain: bool = False  # spoken to without TLS
+    insecure: bool = False  # the daemon takes it without a certificate
+
+    @property
+    def proven(self) -> list[str]:
+        """The addresses that are this host's own: by its certificate, or where none is asked for, by TCP."""
+        if self.plain:
+            return [item.address for item in self.connections if item.outcome is Outcome.OK]
+        return [
+            item.address
+            for item in self.handshakes
+            if (item.outcome, item.server_name, item.segment) == (Outcome.OK, self.name, 0)
+        ]
 
 
 @dataclass

@@ -4,7 +4,7 @@ Rule: a fact is a code and its values; :mod:`glasstunnel.diagnose.story` turns i
 reader's language. Section: the book's part on diagnosis.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from glasstunnel.diagnose.causes import Cause, Confidence, class_of, exit_status
 
@@ -14,12 +14,17 @@ class Fact:
     """A line of evidence."""
 
     code: str
-    values: dict[str, str] = field(default_factory=dict)
+    items: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Its values by name."""
+        return dict(self.items)
 
 
 def fact(code: str, **values: object) -> Fact:
     """A fact with its values as text."""
-    return Fact(code, {name: str(value) for name, value in values.items()})
+    return Fact(code, tuple((name, str(value)) for name, value in values.items()))
 
 
 @dataclass(frozen=True)

@@ -37,15 +37,7 @@ class _Judge:
             address for item in host.lookups if item.public and item.encrypted for address in item.addresses
         ]
         self._connections = {item.address: item for item in host.connections}
-        self._right = {
-            item.address
-            for item in host.handshakes
-            if item.outcome is Outcome.OK and item.server_name == host.name and not item.segment
-        }
-        if not host.handshakes and all(reply.url.startswith("http:") for reply in host.replies):
-            self._right = {
-                item.address for item in host.connections if item.outcome is Outcome.OK and host.replies
-            }
+        self._right = host.proven
 
     def finding(self) -> Finding | None:
         """The first layer that fails."""
@@ -285,22 +277,25 @@ class _Judge:
         tried = [shake for address in addresses if (shake := self._innocent(address))]
         return bool(tried) and not any(_spoke(shake) for shake in tried)
 
-    def _answers(self, lookups: Iterable[Lookup]) -> Fact:
+    def _answers(self, lookups: Sequence[Lookup]) -> Fact:
         """Who says what, each answer once."""
         said: dict[str, list[str]] = {}
         for item in lookups:
             if item.addresses or item.outcome is Outcome.NO_SUCH_NAME:
-                who = item.source if item.source in ("system", "hosts") else f"{item.source} {item.transport}"
-                said.setdefault(who, []).extend(
-                    f"{record.address}{f' ({record.mark})' if record.mark else ''}" for record in item.records
+                what = sorted(
+                    f"{record.address} ({record.mark})" if record.mark else record.address
+                    for record in item.records
                 )
-        told = "; ".join(f"{who}: {_list(what) or 'no such name'}" for who, what in said.items())
+                who = item.source if item.source in ("system", "hosts") else f"{item.source} {item.transport}"
+                if what or not any(other.records for other in lookups if _same(other, item)):
+                    said.setdefault(_list(what) or str(item.outcome), []).append(who)
+        told = "; ".join(f"{what} ({_list(who)})" for what, who in said.items())
         return fact("answers", host=self._host.name, answers=told)
 
     def _oddities(self) -> list[Fact]:
         """What by itself speaks against the system's addresses."""
         known = {record.address: record.mark for item in self._host.lookups for record in item.records}
-        plain = any(not known.get(address) for address in self._right | set(self._reference))
+        plain = any(not known.get(address) for address in {*self._right, *self._reference})
         found = [
             fact("odd-address", address=address, mark=known[address])
             for address in self._used
@@ -318,7 +313,7 @@ class _Judge:
                             second=_list(answers),
                         )
                     )
-        return found
+        return list(dict.fromkeys(found))
 
     def _right_fact(self, addresses: Iterable[str]) -> Fact:
         return fact("proven", host=self._host.name, addresses=_list(addresses))
@@ -360,6 +355,11 @@ class _Judge:
         self, cause: Cause, sure: Confidence, facts: Iterable[Fact], behind: tuple[Finding, ...] = ()
     ) -> Finding:
         return Finding(cause, sure, tuple(facts), self._host.name, self._host.role, None, behind)
+
+
+def _same(one: Lookup, other: Lookup) -> bool:
+    """Whether two lookups are those of one name's IPv4 and IPv6 addresses."""
+    return (one.source, one.transport) == (other.source, other.transport)
 
 
 def _spoke(shake: Handshake | None) -> bool:

@@ -63,15 +63,12 @@ class Machine:
         """The proxies that a pull uses: the daemon's, or where no daemon is, the environment's."""
         return (self.running or self.configured) if self.daemon else (self.configured or self.environment)
 
-    def known_proxies(self, host: str, port: int) -> list[tuple[str, str]]:
-        """Proxies that the daemon does not use but others here do, each with its source."""
+    def known_proxies(self, host: str, port: int) -> list[str]:
+        """Proxies that the daemon does not use but others here do."""
         mine = self.proxies.for_host(host, port) if self.proxies else ""
-        found: dict[str, str] = {}
-        for proxies in (self.configured, self.environment, *self.elsewhere):
-            url = proxies.for_host(host, port) if proxies else ""
-            if proxies and url and url != mine:
-                found.setdefault(url, proxies.source)
-        return list(found.items())
+        settings = (self.configured, self.environment, *self.elsewhere)
+        found = dict.fromkeys(proxies.for_host(host, port) for proxies in settings if proxies)
+        return [url for url in found if url not in ("", mine)]
 
 
 def hosts_entries(text: str, name: str) -> list[tuple[int, str]]:

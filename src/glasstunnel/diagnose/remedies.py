@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from glasstunnel.diagnose.causes import Cause
-from glasstunnel.diagnose.evidence import Evidence, Host, Lookup, Outcome
+from glasstunnel.diagnose.evidence import Evidence, Host, Lookup
 from glasstunnel.diagnose.finding import Finding, Verdict
 from glasstunnel.diagnose.options import Resolver
 
@@ -115,7 +115,7 @@ def _flush(evidence: Evidence) -> tuple[str, ...]:
 def _resolver(host: Host, evidence: Evidence, resolvers: tuple[Resolver, ...]) -> list[Remedy]:
     """Another resolver, over a transport whose answers were right here."""
     machine = evidence.machine
-    right = _right(host)
+    right = set(host.proven)
     good = [
         (resolver, transport)
         for transport in ("tls", "udp", "tcp")
@@ -205,18 +205,10 @@ def _gave(lookup: Lookup, resolver: Resolver, transport: str, right: set[str]) -
     return same and bool(lookup.addresses) and set(lookup.addresses) <= right and not lookup.later
 
 
-def _right(host: Host) -> set[str]:
-    return {
-        item.address
-        for item in host.handshakes
-        if item.outcome is Outcome.OK and item.server_name == host.name and not item.segment
-    }
-
-
 def _pin(host: Host, evidence: Evidence) -> list[Remedy]:
     """A line in the hosts file, for an address that has just proved to be right."""
     used = {address for item in host.lookups if item.source == "system" for address in item.addresses}
-    right = [item.address for item in host.handshakes if item.address in _right(host) - used]
+    right = [address for address in host.proven if address not in used]
     if not right:
         return []
     line = f"{right[0]} {host.name}  # diagnose"
@@ -269,7 +261,7 @@ def _other_proxy(host: Host, evidence: Evidence) -> list[Remedy]:
     """Without the proxy that does not work, if that works; else another one."""
     proxies = evidence.machine.proxies
     source = proxies.source if proxies else ""
-    if not _right(host):
+    if not host.proven:
         return _through_proxy(PROXY_PLACEHOLDER, evidence)
     names = "HTTP_PROXY HTTPS_PROXY http_proxy https_proxy"
     if source == "environment":

@@ -14,11 +14,15 @@ from glasstunnel.diagnose.judge import judge
 
 _WRAPPED = {"token": Cause.TOKEN_HOST, "blob": Cause.BLOB_HOST, "mirror": Cause.MIRROR_BROKEN}
 _HARD = (Cause.NO_NETWORK, Cause.PROXY_NEEDED, Cause.BLOCKED_ADDRESS, Cause.RESOLVER_FAILS)
+_EVERYWHERE = (
+    *(Cause.NO_NETWORK, Cause.PROXY_NEEDED, Cause.PROXY_BROKEN, Cause.RESOLVER_FAILS, Cause.WRONG_CLOCK),
+    *(Cause.POISONED_RESOLVER, Cause.LARGE_PACKETS_LOST, Cause.INTERCEPTING_CERTIFICATE),
+)
 
 
 def reach_verdict(evidence: Evidence) -> Verdict:
     """Judge."""
-    chain: list[Finding] = []
+    chain: list[Finding] = []  # registry, token service, blobs
     for role in ("registry", "token", "blob"):
         host = evidence.host(role)
         if host is not None and (finding := _judge_host(host, evidence)):
@@ -37,10 +41,15 @@ def reach_verdict(evidence: Evidence) -> Verdict:
         return Verdict(Finding(Cause.ALL_WELL, Confidence.LIKELY, facts), (*chain, *broken))
     if not chain and not broken:
         return Verdict(_well(evidence))
-    first, *rest = [*chain, *broken]
+    first, *rest = [*broken, *chain]  # the daemon asks its mirrors first
     if not chain:
         first = replace(first, facts=(*first.facts, fact("falls-back", host=evidence.image.host)))
-    return Verdict(first, tuple(rest))
+    return Verdict(first, tuple(other for other in rest if not _follows(other, first)))
+
+
+def _follows(other: Finding, first: Finding) -> bool:
+    """Whether a fault is the first one once more: what mends that for all hosts mends this too."""
+    return other.root is first.root and first.root in _EVERYWHERE
 
 
 def _well(evidence: Evidence) -> Finding:
@@ -73,7 +82,7 @@ def _judge_host(host: Host, evidence: Evidence) -> Finding | None:
     finding = judge(host, evidence)
     if finding is None:
         finding = _judge_replies(host)
-    elif (through := _known_proxy_works(host)) and finding.cause in _HARD and not _proven(host):
+    elif (through := _known_proxy_works(host)) and finding.cause in _HARD and not host.proven:
         facts = (*finding.facts, fact("known-proxy-works", proxy=through.via, status=through.status))
         finding = replace(finding, cause=Cause.PROXY_NEEDED, confidence=Confidence.CERTAIN, facts=facts)
     if finding is None or host.role not in _WRAPPED:
@@ -84,10 +93,6 @@ def _judge_host(host: Host, evidence: Evidence) -> Finding | None:
     why = None if finding.cause is wrapper else finding.cause
     behind = tuple(replace(item, cause=wrapper, why=item.cause) for item in finding.behind)
     return replace(finding, cause=wrapper, why=why, behind=behind)
-
-
-def _proven(host: Host) -> bool:
-    return any(item.outcome is Outcome.OK and item.server_name == host.name for item in host.handshakes)
 
 
 def _known_proxy_works(host: Host) -> Reply | None:

@@ -30,12 +30,12 @@ Say = Callable[[str, str], None]
 class Layers:
     """Examines hosts, with what it has learned from those before."""
 
-    def __init__(self, options: Options, machine: Machine, say: Say) -> None:
+    def __init__(self, options: Options, machine: Machine, say: Say, end: float) -> None:
         self._options, self._machine, self._say = options, machine, say
         self._resolvers = options.resolvers
         self._own_servers = tuple(dict.fromkeys((*machine.name_servers, *machine.upstream)))
         self._hosts_file = files.hosts_file()
-        self._end = time.monotonic() + options.deadlines.total
+        self._end = end
         self.trust = tls.trusting(options.ca_file)
         self.unverified = tls.unverified()
 
@@ -43,9 +43,11 @@ class Layers:
         """Seconds for a layer: its own, but never beyond the end of the whole."""
         return max(min(layer, self._end - time.monotonic()), 0.001)
 
-    def trust_for(self, host: str, port: int) -> ssl.SSLContext:
+    def trust_for(self, host: Host) -> ssl.SSLContext:
         """The system's certificates, and those that the daemon has been given for this registry."""
-        extra = files.extra_certificates(host, port)
+        if host.insecure:
+            return self.unverified
+        extra = files.extra_certificates(host.name, host.port)
         if not extra:
             return self.trust
         context = tls.trusting(self._options.ca_file)
@@ -56,8 +58,8 @@ class Layers:
                 self._machine.faults.append(f"{path}: expected certificates in PEM")
         return context
 
-    async def examine(self, host: Host, *, secure: bool = True) -> None:
-        """Fill a host in; ``secure``: it speaks TLS."""
+    async def examine(self, host: Host) -> None:
+        """Fill a host in."""
         self._say(host.role, "names")
         host.lookups = await self._names(host.name)
         addresses = addresses_of(host)
@@ -66,9 +68,11 @@ class Layers:
         host.connections = list(
             await asyncio.gather(*(tcp.connect(address, host.port, deadline) for address in addresses))
         )
-        if secure:
+        if not host.plain:
             self._say(host.role, "tls")
             await self._tls(host)
+        if host.insecure and host.handshakes:
+            host.plain = all(item.outcome is Outcome.GARBLED for item in host.handshakes)
 
     async def _names(self, name: str) -> list[Lookup]:
         try:
@@ -103,7 +107,7 @@ class Layers:
 
     async def _tls(self, host: Host) -> None:
         alive = [item.address for item in host.connections if item.outcome is Outcome.OK]
-        trust = self.trust_for(host.name, host.port)
+        trust = self.trust_for(host)
         deadline = self.left(self._options.deadlines.tls)
         first = list(
             await asyncio.gather(

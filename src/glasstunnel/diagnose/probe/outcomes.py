@@ -8,6 +8,8 @@ import os
 import ssl
 from collections.abc import Iterator
 
+import httpx2
+
 from glasstunnel.diagnose.evidence import Outcome
 
 _BY_NUMBER = {
@@ -36,6 +38,8 @@ def of(error: BaseException) -> tuple[Outcome, str]:
             return Outcome.TIMEOUT, ""
         if isinstance(cause, OSError) and cause.errno in _BY_NUMBER:
             return _BY_NUMBER[cause.errno], os.strerror(cause.errno)
+    if isinstance(error, httpx2.ConnectError):
+        return Outcome.UNREACHABLE, "no connection"
     return Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__
 
 

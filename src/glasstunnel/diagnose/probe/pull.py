@@ -44,7 +44,8 @@ async def examine(image: Image, options: Options, say: Say) -> Evidence:
     say("machine", "files")
     machine = await asyncio.to_thread(files.read_machine)
     evidence = Evidence(image, machine, options.innocent, time.time())
-    course = _Course(evidence, Layers(options, machine, say), options, say)
+    layers = Layers(options, machine, say, began + options.deadlines.total)
+    course = _Course(evidence, layers, options, say)
     await asyncio.gather(course.controls(), course.registry(), course.mirrors())
     order = {"registry": 0, "token": 1, "blob": 2, "mirror": 3}
     evidence.hosts.sort(key=lambda host: order[host.role])
@@ -54,19 +55,19 @@ async def examine(image: Image, options: Options, say: Say) -> Evidence:
 
 @dataclass
 class _Base:
-    """A host and the ways to it."""
+    """A host and the ways to it, best first."""
 
     host: Host
-    plain: bool
     trust: ssl.SSLContext
     routes: list[Route]
 
     @property
     def url(self) -> str:
         """Its address, without a path."""
-        name = f"[{self.host.name}]" if ":" in self.host.name else self.host.name
-        usual = self.host.port == (80 if self.plain else 443)
-        return f"{'http' if self.plain else 'https'}://{name}{'' if usual else f':{self.host.port}'}"
+        host = self.host
+        name = f"[{host.name}]" if ":" in host.name else host.name
+        usual = host.port == (80 if host.plain else 443)
+        return f"{'http' if host.plain else 'https'}://{name}{'' if usual else f':{host.port}'}"
 
 
 class _Course:
@@ -74,6 +75,8 @@ class _Course:
         self._evidence, self._layers, self._options, self._say = evidence, layers, options, say
         self._image: Image = evidence.image
         self._machine: Machine = evidence.machine
+        self._known_proxy: str | None = None  # the way out, if nothing else is
+        self._beside: list[asyncio.Task[None]] = []  # what nothing waits for but the end
 
     async def controls(self) -> None:
         """TCP to hosts that have nothing to do with the pull."""
@@ -86,6 +89,10 @@ class _Course:
 
     async def registry(self) -> None:
         """The registry, and from there on."""
+        await self._pull()
+        await asyncio.gather(*self._beside)
+
+    async def _pull(self) -> None:
         base = await self._host(self._image.host, self._image.port, "registry")
         repository = f"{base.url}/v2/{self._image.repository}"
         first = await self._get(base, f"{base.url}/v2/")
@@ -153,29 +160,30 @@ class _Course:
         other = await self._host(parts.hostname, port, "blob", plain=parts.scheme == "http")
         await self._get(other, location, _FIRST, limit=FIRST_BYTES)
 
-    async def _host(self, name: str, port: int, role: str, *, plain: bool = False) -> "_Base":
-        """All layers of a host up to TLS, and the way by which HTTP goes on."""
-        proxies = self._machine.proxies
-        host = Host(name, port, role)
-        host.proxy = proxies.for_host(name, port, "http" if plain else "https") if proxies else ""
-        self._evidence.hosts.append(host)
-        await self._layers.examine(host, secure=not plain)
-        insecure = _is_insecure(name, port, self._machine.insecure)
-        trust = self._layers.unverified if insecure else self._layers.trust_for(name, port)
-        garbled = host.handshakes and all(item.outcome is Outcome.GARBLED for item in host.handshakes)
-        if insecure and garbled:
-            plain = True
-        return _Base(host, plain, trust, self._routes(host, plain or insecure))
+    async def _host(self, name: str, port: int, role: str, *, plain: bool = False) -> _Base:
+        """All layers of a host up to TLS, and the ways by which HTTP goes on.
 
-    def _routes(self, host: Host, unproven: bool) -> list[Route]:
-        """The ways to a host, best first: what the daemon would take, then whatever works."""
+        Behind a proxy only the registry's own layers are looked at: they show whether it can do without.
+        """
+        host = Host(name, port, role, plain=plain, insecure=_is_insecure(name, port, self._machine.insecure))
+        host.proxy = self._proxy_for(name, port, "http" if plain else "https")
+        self._evidence.hosts.append(host)
+        base = _Base(host, self._layers.trust_for(host), [Route(proxy=host.proxy)])
         if host.proxy:
-            return [Route(proxy=host.proxy)]
-        found = [Route(address=item.address) for item in host.handshakes if item.outcome is Outcome.OK]
-        if unproven:
-            found = [Route(address=item.address) for item in host.connections if item.outcome is Outcome.OK]
-        known = [Route(proxy=url) for url, _ in self._machine.known_proxies(host.name, host.port)]
-        return found[:1] or known
+            if role == "registry":
+                self._beside.append(asyncio.create_task(self._layers.examine(host)))
+            return base
+        if self._known_proxy is None:
+            await self._layers.examine(host)
+            base.routes = [Route(address=address) for address in host.proven[:1]]
+        if not base.routes or self._known_proxy:
+            known = [self._known_proxy] if self._known_proxy else self._machine.known_proxies(name, port)
+            base.routes = [Route(proxy=url) for url in known]
+        return base
+
+    def _proxy_for(self, name: str, port: int, scheme: str) -> str:
+        proxies = self._machine.proxies
+        return proxies.for_host(name, port, scheme) if proxies else ""
 
     async def _get(
         self,
@@ -195,6 +203,8 @@ class _Course:
                 url, base.routes[0], deadline, base.trust, headers, method=method, limit=limit
             )
             base.host.replies.append(fetched.reply)
+            if fetched.reply.status and base.routes[0].proxy and not base.host.proxy:
+                self._known_proxy = base.routes[0].proxy
             if fetched.reply.status or len(base.routes) == 1:
                 break
             base.routes.pop(0)
