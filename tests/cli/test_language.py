@@ -11,7 +11,8 @@ from babel.messages.pofile import read_po
 
 from glasstunnel.cli.language import LOCALE, translator
 
-CLI = Path(__file__).parent.parent.parent / "src" / "glasstunnel" / "cli"
+SOURCE = Path(__file__).parent.parent.parent / "src" / "glasstunnel"
+TELLERS = (SOURCE / "cli", SOURCE / "diagnose")
 CHINESE = LOCALE / "zh" / "LC_MESSAGES"
 
 
@@ -26,7 +27,7 @@ def translations(catalogue: Catalog) -> dict[object, object]:
 
 
 def test_every_text_of_the_code_is_translated_and_no_other(catalogue: Catalog) -> None:
-    texts = {text for _, _, text, _, _ in extract_from_dir(CLI)}
+    texts = {text for folder in TELLERS for _, _, text, _, _ in extract_from_dir(folder)}
     assert len(texts) > 30
     assert set(translations(catalogue)) == texts
     assert all(translations(catalogue).values())

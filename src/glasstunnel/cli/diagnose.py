@@ -97,8 +97,14 @@ def run(arguments: argparse.Namespace) -> int:
         document = report.as_json(reached, ways, evidence)
         print(report.json_text(document, str if arguments.unmasked else mask))
     else:
-        text = report.as_text(reached, ways, evidence, _, __version__)
+        text = report.as_text(reached, evidence, _, __version__)
+        mending = report.remedies_as_text(ways, _)
         print(text if arguments.unmasked else mask(text), end="")
+        if mask(mending) != mending:
+            print(
+                "\n" + _("What follows holds addresses of your own network: it is not for a public report.")
+            )
+        print(mending, end="")
     return reached.exit_status
 
 

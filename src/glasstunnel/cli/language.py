@@ -1,8 +1,8 @@
 """In which language a story is told: Chinese where the locale is Chinese, English otherwise.
 
-Rule: only what tells a story (``demo``) is translated; commands, logs and errors are English everywhere. The
-English text is the key; the Chinese stands in ``locale/zh/LC_MESSAGES/glasstunnel.po``. Section: gettext(1),
-locale(7).
+Rule: only what tells a story (``demo``, ``diagnose``) is translated; commands, logs and errors are English
+everywhere. The English text is the key; the Chinese stands in ``locale/zh/LC_MESSAGES/glasstunnel.po``.
+Section: gettext(1), locale(7).
 """
 
 from collections.abc import Callable

@@ -73,8 +73,10 @@ def is_own(address: IPv4Address | IPv6Address) -> bool:
 _RFC1918: Final = tuple(ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 _UNIQUE_LOCAL: Final = ip_network("fc00::/7")
 
-_ADDRESS: Final = re.compile(
-    r"(?<![\w.:])(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7})(?![\w:]|\.[0-9])"
+_ADDRESS: Final = re.compile(  # but for the networks of NO_PROXY and the like, which tell nothing
+    r"(?:(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\.?\w)"
+    r"|(?<![\w:.])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:]))"
+    r"(?!/[0-9]{1,3}\b)"
 )
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 

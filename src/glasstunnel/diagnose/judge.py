@@ -74,7 +74,11 @@ class _Judge:
         """The system has no address."""
         system = self._system
         facts = [
-            fact("system-lookup-fails", host=self._host.name, outcome=system.outcome if system else "none")
+            fact(
+                "system-lookup-fails",
+                host=self._host.name,
+                outcome=system.outcome if system else Outcome.FAILED,
+            )
         ]
         others = [item for item in self._host.lookups if item.public and item.addresses]
         if others:
@@ -279,17 +283,23 @@ class _Judge:
 
     def _answers(self, lookups: Sequence[Lookup]) -> Fact:
         """Who says what, each answer once."""
-        said: dict[str, list[str]] = {}
+        given: dict[tuple[str, str], list[str]] = {}
         for item in lookups:
             if item.addresses or item.outcome is Outcome.NO_SUCH_NAME:
-                what = sorted(
+                given.setdefault((item.source, item.transport), []).extend(
                     f"{record.address} ({record.mark})" if record.mark else record.address
                     for record in item.records
                 )
-                who = item.source if item.source in ("system", "hosts") else f"{item.source} {item.transport}"
-                if what or not any(other.records for other in lookups if _same(other, item)):
-                    said.setdefault(_list(what) or str(item.outcome), []).append(who)
-        told = "; ".join(f"{what} ({_list(who)})" for what, who in said.items())
+        said: dict[str, dict[str, list[str]]] = {}
+        for (source, transport), what in given.items():
+            answer = _list(sorted(what)) or str(Outcome.NO_SUCH_NAME)
+            ways = said.setdefault(answer, {}).setdefault(source, [])
+            if source not in ("system", "hosts") and transport not in ways:
+                ways.append(transport)
+        told = "; ".join(
+            f"{what} <- {_list(' '.join((source, *ways)) for source, ways in who.items())}"
+            for what, who in said.items()
+        )
         return fact("answers", host=self._host.name, answers=told)
 
     def _oddities(self) -> list[Fact]:
@@ -301,19 +311,17 @@ class _Judge:
             for address in self._used
             if plain and known.get(address)
         ]
+        twice: dict[tuple[str, str], list[str]] = {}
         for item in self._host.lookups:
             for later in item.later:
-                answers = {record.address for record in later}
-                if answers and answers != set(item.addresses):
-                    found.append(
-                        fact(
-                            "two-answers",
-                            resolver=item.source,
-                            first=_list(item.addresses),
-                            second=_list(answers),
-                        )
-                    )
-        return list(dict.fromkeys(found))
+                answer = {record.address for record in later}
+                if answer and answer != set(item.addresses):
+                    pair = _list(item.addresses), _list(sorted(answer))
+                    twice.setdefault(pair, []).append(item.source)
+        return found + [
+            fact("two-answers", resolvers=_list(who), first=first, second=second)
+            for (first, second), who in twice.items()
+        ]
 
     def _right_fact(self, addresses: Iterable[str]) -> Fact:
         return fact("proven", host=self._host.name, addresses=_list(addresses))
@@ -355,11 +363,6 @@ class _Judge:
         self, cause: Cause, sure: Confidence, facts: Iterable[Fact], behind: tuple[Finding, ...] = ()
     ) -> Finding:
         return Finding(cause, sure, tuple(facts), self._host.name, self._host.role, None, behind)
-
-
-def _same(one: Lookup, other: Lookup) -> bool:
-    """Whether two lookups are those of one name's IPv4 and IPv6 addresses."""
-    return (one.source, one.transport) == (other.source, other.transport)
 
 
 def _spoke(shake: Handshake | None) -> bool:

@@ -88,39 +88,51 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def as_text(verdict: Verdict, remedies: list[Remedy], evidence: Evidence, _: Translate, version: str) -> str:
+def as_text(verdict: Verdict, evidence: Evidence, _: Translate, version: str) -> str:
     """The report for people."""
-    finding = verdict.finding
     when = datetime.fromtimestamp(evidence.now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    finding, cause = verdict.finding, _caused(verdict.finding, _)
     lines = [
         f"glasstunnel {version} diagnose docker-pull {evidence.image}",
         f"{when}, {evidence.seconds:.1f} s, {evidence.machine.system}",
         "",
-        f"{_('Verdict')}: {named(finding, _)}",
-        f"{_('Cause')}: {finding.cause}{f' / {finding.why}' if finding.why else ''}, "
-        + _(CONFIDENCES[finding.confidence]),
+        _("Verdict: {sentence}").format(sentence=named(finding, _)),
+        _("Cause: {cause}").format(cause=cause),
         "",
-        f"{_('Evidence')}:",
+        _("Evidence:"),
         *(f"  - {told(fact, _)}" for fact in finding.facts),
     ]
     for other in verdict.also:
-        lines += ["", f"{_('Also')}: {named(other, _)} ({other.cause}, {_(CONFIDENCES[other.confidence])})"]
+        lines += ["", _("Behind it: {sentence}").format(sentence=f"{named(other, _)} [{_caused(other, _)}]")]
         lines += [f"  - {told(fact, _)}" for fact in other.facts]
-    lines += ["", f"{_('Layers')}:"]
+    lines += ["", _("Layers:")]
     for host in evidence.hosts:
-        lines += _layers(host, evidence)
-    lines += ["", f"{_('This machine')}:", *(f"  {line}" for line in _machine(evidence, _))]
-    for number, remedy in enumerate(remedies, 1):
-        heading = _("To mend it, as root") if number == 1 else _("Or")
-        lines += ["", f"{heading}: {_(REMEDIES[remedy.code])}"]
-        lines += [f"  {_('Beware')}: {_(WARNINGS[code])}" for code in remedy.warnings]
-        lines += [f"    {command}" for command in remedy.commands]
-        if remedy.undo:
-            lines += [f"  {_('To undo it')}:", *(f"    {command}" for command in remedy.undo)]
+        lines += _layers(host)
+    lines += ["", _("This machine:"), *(f"  {line}" for line in _machine(evidence, _))]
     return "\n".join(lines) + "\n"
 
 
-def _layers(host: Host, evidence: Evidence) -> list[str]:
+def remedies_as_text(remedies: list[Remedy], _: Translate) -> str:
+    """The ways to mend it, for the user's own eyes: commands hold the addresses that they need."""
+    lines: list[str] = []
+    for number, remedy in enumerate(remedies, 1):
+        title = _(REMEDIES[remedy.code])
+        lines += ["", f"{number}. {title}" + (_(" (as root)") if remedy.commands else "")]
+        lines += [
+            "   " + _("Beware: {warning}").format(warning=_(WARNINGS[code])) for code in remedy.warnings
+        ]
+        lines += [f"     {command}" for command in remedy.commands]
+        if remedy.undo:
+            lines += ["   " + _("To undo it:"), *(f"     {command}" for command in remedy.undo)]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _caused(finding: Finding, _: Translate) -> str:
+    why = f" / {finding.why}" if finding.why else ""
+    return f"{finding.cause}{why}, {_(CONFIDENCES[finding.confidence])}"
+
+
+def _layers(host: Host) -> list[str]:
     lines = [f"  {host.role}  {host.name}:{host.port}" + (f"  via {host.proxy}" if host.proxy else "")]
     lines += [f"    name  {line}" for line in _merged(host.lookups)]
     lines += [
@@ -137,18 +149,31 @@ def _layers(host: Host, evidence: Evidence) -> list[str]:
 
 
 def _merged(lookups: Iterable[Lookup]) -> list[str]:
-    """A line for each who was asked, IPv4 and IPv6 together."""
-    lines: dict[str, list[str]] = {}
+    """A line for each answer, with everybody who gave it."""
+    given: dict[tuple[str, str], list[str]] = {}
     for item in lookups:
-        told = [
-            record.address
-            + ("" if record.ttl is None else f" ttl {record.ttl}")
-            + (f" ({record.mark})" if record.mark else "")
-            for record in item.records
-        ] or [f"{item.record}: {item.outcome}{f' {item.detail}' if item.detail else ''}"]
-        told += [f"then {', '.join(record.address for record in later) or 'nothing'}" for later in item.later]
-        lines.setdefault(f"{item.source} {item.transport}", []).extend(told)
-    return [f"{who:<22} {', '.join(what)}" for who, what in lines.items()]
+        given.setdefault((item.source, item.transport), []).extend(_answer(item))
+    answers: dict[str, dict[str, list[str]]] = {}
+    for (source, transport), several in given.items():
+        addresses = list(dict.fromkeys(several))
+        # That there is no IPv6 address goes without saying where there is one of IPv4.
+        known = [one for one in addresses if not one.startswith(str(Outcome.NO_SUCH_NAME))] or addresses
+        answers.setdefault(", ".join(known), {}).setdefault(source, []).append(transport)
+    return [
+        f"{what}  <- {', '.join(' '.join((source, *ways)) for source, ways in who.items())}"
+        for what, who in answers.items()
+    ]
+
+
+def _answer(item: Lookup) -> Iterable[str]:
+    for record in sorted(item.records, key=lambda record: record.address):
+        ttl = "" if record.ttl is None else f" ttl {record.ttl}"
+        yield record.address + ttl + (f" ({record.mark})" if record.mark else "")
+    if not item.records:
+        yield f"{item.outcome} {item.detail}".rstrip()
+    for later in item.later:
+        if later:
+            yield f"then {', '.join(sorted(record.address for record in later))}"
 
 
 def _shake(item: Handshake) -> str:

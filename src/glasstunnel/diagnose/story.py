@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from glasstunnel.diagnose.causes import Cause, Confidence
+from glasstunnel.diagnose.evidence import Outcome
 from glasstunnel.diagnose.finding import Fact, Finding
 
 Translate = Callable[[str], str]
@@ -77,7 +78,7 @@ FACTS: Final = {
     "tcp-connects": N_("TCP connects to {addresses}"),
     "tcp-fails": N_("TCP to {address} port {port}: {outcome}"),
     "tls-fails": N_("{address} with the name {name}: {outcome} after {ms} ms and {received} bytes {detail}"),
-    "two-answers": N_("{resolver} answered one question twice: {first}, then {second}"),
+    "two-answers": N_("{resolvers}: two answers to one question, first {first}, then {second}"),
 }
 REMEDIES: Final = {
     "authority": N_(
@@ -120,9 +121,29 @@ WARNINGS: Final = {
 }
 
 
+OUTCOMES: Final = {
+    Outcome.OK: N_("well"),
+    Outcome.TIMEOUT: N_("no answer in time"),
+    Outcome.REFUSED: N_("connection refused"),
+    Outcome.RESET: N_("connection reset"),
+    Outcome.CLOSED: N_("connection closed early"),
+    Outcome.UNREACHABLE: N_("unreachable"),
+    Outcome.UNTRUSTED: N_("certificate not trusted"),
+    Outcome.ALERT: N_("TLS alert"),
+    Outcome.GARBLED: N_("an answer in another protocol"),
+    Outcome.NO_SUCH_NAME: N_("no such name"),
+    Outcome.SERVER_FAILURE: N_("the resolver failed"),
+    Outcome.PROXY: N_("the proxy declines"),
+    Outcome.FAILED: N_("failed"),
+}
+
+
 def told(fact: Fact, _: Translate) -> str:
     """A fact as a sentence."""
-    return " ".join(_(FACTS[fact.code]).format(**fact.values).split())
+    values = fact.values
+    if "outcome" in values:
+        values["outcome"] = _(OUTCOMES[Outcome(values["outcome"])])
+    return " ".join(_(FACTS[fact.code]).format(**values).split())
 
 
 def named(finding: Finding, _: Translate) -> str:

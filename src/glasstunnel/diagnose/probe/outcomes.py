@@ -37,7 +37,8 @@ def of(error: BaseException) -> tuple[Outcome, str]:
         if isinstance(cause, TimeoutError) and cause.errno is None:
             return Outcome.TIMEOUT, ""
         if isinstance(cause, OSError) and cause.errno in _BY_NUMBER:
-            return _BY_NUMBER[cause.errno], os.strerror(cause.errno)
+            outcome = _BY_NUMBER[cause.errno]
+            return outcome, os.strerror(cause.errno) if outcome is Outcome.UNREACHABLE else ""
     if isinstance(error, httpx2.ConnectError):
         return Outcome.UNREACHABLE, "no connection"
     return Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__
