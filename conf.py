@@ -32,6 +32,7 @@ extensions = [
     "timer_states",
     "performance",
     "performance_profile",
+    "toyvpn_costs",
     "look",  # brings sphinxext.opengraph
     "notfound.extension",
     "sphinx_copybutton",
