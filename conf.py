@@ -33,6 +33,8 @@ extensions = [
     "performance",
     "performance_profile",
     "toyvpn_costs",
+    "toyvpn_cards",
+    "toyvpn_drawings",
     "look",  # brings sphinxext.opengraph
     "notfound.extension",
     "sphinx_copybutton",
