@@ -239,7 +239,12 @@ TIERS = (
         "book",
         "the Python blocks and console sessions of the pages",
         (parallel("docs"),),
-        (IP, PING, UNSHARE, MAKE, *PEERS, TSHARK, Need("curl", programs=("curl",)), *RIGHTS),
+        (
+            *(IP, PING, UNSHARE, MAKE, *PEERS, TSHARK),
+            Need("curl", programs=("curl",)),
+            Need("iptables", programs=("iptables-translate",)),
+            *RIGHTS,
+        ),
     ),
     Tier(
         "walkers", "what the pages may and may not say", (pytest("tests/docs", "-m", APART),), (IP, UNSHARE)
