@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from glasstunnel.host import dns, firewall, nat, programs
 from glasstunnel.host.answers import answer
@@ -23,11 +23,14 @@ from glasstunnel.host.journal import Journal, original_value
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import MAIN_TABLE, Netlink, Rule
 from glasstunnel.host.observer import Observer
+from glasstunnel.host.refusal import refuse
 from glasstunnel.host.toyvpn import BARE, ToyCore
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import AnyCore, Tunnel
 from glasstunnel.host.udp import Udp
+from glasstunnel.toyvpn.events import Refuse
 from glasstunnel.wireguard.device import Device
+from glasstunnel.wireguard.events import Path as UdpPath
 from glasstunnel.wireguard.framing import TRANSPORT_DATA, Framing
 
 _SRC_VALID_MARK = Path("/proc/sys/net/ipv4/conf/all/src_valid_mark")
@@ -98,7 +101,14 @@ class Setup:
 
         With ``attach`` an interface that is there already is served.
         """
-        tunnel = self._serve(core, core.listen_port, framing=BARE, on_event=on_event, attach=attach)
+
+        def heard(event: object) -> None:
+            if isinstance(event, Refuse):
+                refuse(cast("UdpPath", event.path), core.listen_port)
+            else:
+                on_event(event)
+
+        tunnel = self._serve(core, core.listen_port, framing=BARE, on_event=heard, attach=attach)
         self._journal.on_unwind(lambda: tunnel.perform(core.goodbye()))
         self._created = self._journal.mark()
 
