@@ -6,10 +6,11 @@ come in bursts, since either end tells the kinds apart itself. Section: core.py 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from glasstunnel.ip.ipv4 import HEADER_LENGTH
-from glasstunnel.toyvpn.client import Client
+from glasstunnel.toyvpn.client import Client, State
 from glasstunnel.toyvpn.events import Opened, Refused, Sealed
 from glasstunnel.toyvpn.server import Server
 from glasstunnel.wireguard.framing import Framing
@@ -28,6 +29,13 @@ BARE: Final = Framing(
 Packets of an odd size lie in rows that are a byte longer, which checksums over columns need; so they do not
 lie end to end, and go one by one.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The server has not answered; the client asks again in so many seconds."""
+
+    seconds: float
 
 
 class ToyCore:
@@ -60,7 +68,12 @@ class ToyCore:
 
     def tick(self, now: float, _wall: int, _rng: Callable[[int], bytes]) -> Sequence[Any]:
         """As :meth:`.Core.tick`."""
-        return self.end.tick(now)
+        if not isinstance(self.end, Client):
+            return self.end.tick(now)
+        before, events = self.end.state, self.end.tick(now)
+        if before is State.ASKING and self.end.state is State.RESTING:
+            return [*events, Unanswered(self.end.deadline - now)]
+        return events
 
     def enqueue(self, datagram: memoryview, path: object) -> None:
         """Nothing waits: to :data:`BARE` everything is data."""

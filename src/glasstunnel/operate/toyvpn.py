@@ -19,7 +19,7 @@ from glasstunnel.host.errors import HostError
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.resolve import resolve
 from glasstunnel.host.setup import Setup
-from glasstunnel.host.toyvpn import ToyCore
+from glasstunnel.host.toyvpn import ToyCore, Unanswered
 from glasstunnel.ip.address import InterfaceAddress, Prefix, format_address, mask
 from glasstunnel.operate.plan import Step, dns, marked_route, route
 from glasstunnel.operate.serve import serve
@@ -260,6 +260,14 @@ class ClientRun:
                 parameters=str(event.parameters),
             )
             daemon.notify_ready()
+        elif isinstance(event, Unanswered):
+            self._tell(
+                "waiting",
+                f"{server} does not answer: is it there, at this port, with this secret? "
+                f"trying again in {event.seconds:.0f} s",
+                server=server,
+                seconds=round(event.seconds, 1),
+            )
         elif isinstance(event, Disconnected):
             self._tell(
                 "disconnected", f"{server}: {event.reason}; trying again", server=server, reason=event.reason
