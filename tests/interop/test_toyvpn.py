@@ -133,15 +133,14 @@ def test_the_default_route_leads_into_the_tunnel_but_not_the_tunnel_itself_and_n
         run("ip", "route", "add", "default", "via", SERVER[4])
         before = state()
     words = (*POOL[:4], "-r", "0.0.0.0", "0", "-d", "192.0.2.53", "-s", "lab.test")
-    with server(hosts[0], *words):
-        with client(hosts[1], SERVER[4]) as ours, hosts[1]:
-            for address in ("203.0.113.7", "10.9.0.1"):
-                assert f" dev {ours.interface} " in run("ip", "route", "get", address)
-            mark = run("ip", "route", "show", "table", "51820")
-            assert mark.startswith("default dev")
-            assert " dev eth0 " in run("ip", "route", "get", "203.0.113.7", "mark", "51820")
-            ping("10.9.0.1")
-            assert (resolvconf / ours.interface).read_text() == "nameserver 192.0.2.53\nsearch lab.test\n"
+    with server(hosts[0], *words), client(hosts[1], SERVER[4]) as ours, hosts[1]:
+        for address in ("203.0.113.7", "10.9.0.1"):
+            assert f" dev {ours.interface} " in run("ip", "route", "get", address)
+        mark = run("ip", "route", "show", "table", "51820")
+        assert mark.startswith("default dev")
+        assert " dev eth0 " in run("ip", "route", "get", "203.0.113.7", "mark", "51820")
+        ping("10.9.0.1")
+        assert (resolvconf / ours.interface).read_text() == "nameserver 192.0.2.53\nsearch lab.test\n"
     with hosts[1]:
         assert state() == before
     assert list(resolvconf.iterdir()) == []
@@ -152,11 +151,11 @@ def test_a_route_that_holds_the_server_does_not_lead_the_tunnel_into_itself(
 ) -> None:
     with hosts[1]:
         before = state()
-    with server(hosts[0], *POOL[:4], "-r", "192.0.2.0", "24", "-r", "10.9.0.0", "24"):
-        with client(hosts[1], SERVER[4]) as ours, hosts[1]:
-            assert f" dev {ours.interface} " in run("ip", "route", "get", SERVER[4])
-            ping("10.9.0.1")
-            ping(SERVER[4])
+    words = (*POOL[:4], "-r", "192.0.2.0", "24", "-r", "10.9.0.0", "24")
+    with server(hosts[0], *words), client(hosts[1], SERVER[4]) as ours, hosts[1]:
+        assert f" dev {ours.interface} " in run("ip", "route", "get", SERVER[4])
+        ping("10.9.0.1")
+        ping(SERVER[4])
     with hosts[1]:
         assert state() == before
 
