@@ -19,6 +19,7 @@ COMMANDS = {
     "up": "bring an interface up",
     "down": "bring an interface down",
     "exec": "run a program whose traffic alone goes through a tunnel",
+    "route": "send the programs of users through a tunnel",
     "show": "show what the interfaces do",
     "toyvpn": "serve or use ToyVpn, Android's sample",
     "diagnose": "find out why docker pull fails",

@@ -102,7 +102,7 @@ class Journal:
         if self.stale:
             _log.warning("%s was not brought down properly; cleaning up", interface)
             self._work_off()
-        self._write({"pid": os.getpid(), "netns": _netns(), "apart": apart})
+        self._write({"pid": os.getpid(), "netns": netns(), "apart": apart})
 
     def __enter__(self) -> Self:
         return self
@@ -149,7 +149,7 @@ class Journal:
 
     def _work_off(self) -> None:
         lines = _lines(self._path)
-        here = not lines or lines[0].get("netns") == _netns()
+        here = not lines or lines[0].get("netns") == netns()
         for line in reversed(lines):
             what = line.get("undo", "")
             if what in _UNDO and (here or what not in _NETWORK):
@@ -191,7 +191,7 @@ def original_value(path: str, directory: Path = DIRECTORY, *, apart_from: str = 
     for journal in sorted(set(directory.glob("*.journal")) - {_path_of(apart_from, directory)}):
         with suppress(OSError):  # it may go meanwhile
             lines = _lines(journal)
-            if lines and lines[0].get("netns") == _netns():
+            if lines and lines[0].get("netns") == netns():
                 for line in lines:
                     if line.get("undo") in _SYSCTLS and line["arguments"]["path"] == path:
                         return str(line["arguments"]["value"])
@@ -233,7 +233,8 @@ def _pid(path: Path) -> int:
     return 0
 
 
-def _netns() -> int:
+def netns() -> int:
+    """The number of the network namespace of the process."""
     return os.stat("/proc/self/ns/net").st_ino
 
 

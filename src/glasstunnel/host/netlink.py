@@ -29,7 +29,12 @@ MAIN_TABLE = 254
 _PROTOCOL_BOOT = 3  # RTPROT_BOOT: what ip(8) says of a route that somebody typed
 _SCOPE_LINK = 253
 _FIB_RULE_INVERT = 2
+_FR_ACT_UNREACHABLE = 7
+_LOOPBACK = "lo"  # as the interface by which a packet came: it was sent on this machine
 _FIRST_TABLE = 51820  # where wg-quick(8) begins to look for a free one
+USERS_PRIORITY = 13000  # of the rules on users: RULE_PRIORITY_SECURE_VPN of Android's netd
+_LAST_OF_USERS = USERS_PRIORITY + 1
+FIRST_USERS_TABLE = 13000  # out of the way of wg-quick(8)
 _ADVICE = {
     errno.EPERM: "; run as root (CAP_NET_ADMIN)",
     errno.EACCES: " (it may be that IPv6 is switched off: net.ipv6.conf.all.disable_ipv6)",
@@ -52,6 +57,11 @@ class Rule:
         table: the routing table that it looks up.
         unless_mark: it is for packets without this mark; 0: for all.
         suppress_default: it passes over the table's default route.
+        mark: it is for packets with this mark; 0: for all.
+        uids: it is for packets of sockets on this machine that belong to these users, the first and the last;
+            None: for all.
+
+    Without a table, 0, it says that there is no way.
     """
 
     version: int
@@ -59,9 +69,19 @@ class Rule:
     table: int
     unless_mark: int = 0
     suppress_default: bool = False
+    mark: int = 0
+    uids: tuple[int, int] | None = None
 
-    def _attributes(self) -> dict[str, int]:
-        attributes = {"family": _FAMILIES[self.version], "priority": self.priority, "table": self.table}
+    def _attributes(self) -> dict[str, int | str]:
+        attributes: dict[str, int | str] = {"family": _FAMILIES[self.version], "priority": self.priority}
+        if self.table:
+            attributes["table"] = self.table
+        else:
+            attributes["action"] = _FR_ACT_UNREACHABLE
+        if self.mark:
+            attributes["fwmark"] = self.mark
+        if self.uids:
+            attributes |= {"uid_range": "{}:{}".format(*self.uids), "iifname": _LOOPBACK}
         if self.unless_mark:
             attributes |= {"fwmark": self.unless_mark, "flags": _FIB_RULE_INVERT}
         if self.suppress_default:
@@ -182,26 +202,52 @@ class Netlink:
             return int(metrics.get_attr("RTAX_MTU"))
         return self.mtu(out) if out else None
 
-    def free_table(self) -> int:
-        """The first routing table from 51820 on that has no route in either family."""
+    def set_default_route(self, name: str, version: int, table: int) -> None:
+        """Lead everything of one IP version into an interface, by a table in which there may be another."""
+        with _refusal(f"lead the default route of the table {table} into {name}"):
+            self._ip.route(
+                "replace",
+                family=_FAMILIES[version],
+                dst="default",
+                oif=self.index(name),
+                table=table,
+                proto=_PROTOCOL_BOOT,
+            )
+
+    def flush_table(self, table: int) -> None:
+        """Remove every route of a routing table."""
+        with _refusal(f"empty the routing table {table}"):
+            for family in _FAMILIES.values():
+                self._ip.flush_routes(family=family, table=table)
+
+    def free_table(self, first: int = _FIRST_TABLE) -> int:
+        """The first routing table from this one on that no route is in and no rule looks up, in either
+        family.
+        """
         with _refusal("read the routing tables"):
             used = {
                 route.get_attr("RTA_TABLE")
                 for family in _FAMILIES.values()
                 for route in self._ip.get_routes(family=family)
+            } | {
+                rule.get_attr("FRA_TABLE")
+                for family in _FAMILIES.values()
+                for rule in self._ip.get_rules(family=family)
             }
-        return next(table for table in range(_FIRST_TABLE, 1 << 32) if table not in used)
+        return next(table for table in range(first, 1 << 32) if table not in used)
 
     # Rules
 
     def next_priority(self, version: int) -> int:
-        """The place before all rules but the first, which the kernel would choose itself.
+        """The place before all rules but the first, which the kernel would choose itself, and but those on
+        users, who have their own way.
 
         It is chosen here to be known: a rule can only be removed for certain by its priority.
         """
         with _refusal("read the rules"):
             rules = self._ip.get_rules(family=_FAMILIES[version])
-            return min((rule.get_attr("FRA_PRIORITY") or 1 << 15 for rule in rules), default=1 << 15) - 1
+            places = (rule.get_attr("FRA_PRIORITY") or 0 for rule in rules)
+            return min((place for place in places if place > _LAST_OF_USERS), default=1 << 15) - 1
 
     def has_inverted_rule(self, version: int) -> bool:
         """Whether some rule is for packets without a mark: somebody else's default route through a tunnel."""
@@ -210,8 +256,8 @@ class Netlink:
             return any(rule["flags"] & _FIB_RULE_INVERT and rule.get_attr("FRA_FWMARK") for rule in rules)
 
     def add_rule(self, rule: Rule) -> None:
-        """Add a rule."""
-        with _refusal(f"add a rule for the table {rule.table}"):
+        """Add a rule; nothing happens if it is there already."""
+        with _refusal(f"add a rule for the table {rule.table}", errno.EEXIST):
             self._ip.rule("add", **rule._attributes())
 
     def delete_rule(self, rule: Rule) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from glasstunnel.host import dns, firewall, nat, programs
+from glasstunnel.host import dns, firewall, nat, programs, users
 from glasstunnel.host.answers import answer
 from glasstunnel.host.backend import offload_wanted
 from glasstunnel.host.control import ControlSocket, path_of
@@ -140,7 +140,15 @@ class Setup:
         tunnel = Tunnel(core, tun, udp, self._loop, framing=framing, observer=observer, on_event=on_event)
         self._tunnel = tunnel
         self._journal.on_unwind(tunnel.close)
+        tunnel.on_up = self._lead_users
         return tunnel
+
+    def _lead_users(self) -> None:
+        """The interface has come up, perhaps in place of one that died: who is to go through it goes."""
+        try:
+            users.restore(self.name)
+        except HostError as error:
+            _log.warning("%s", error)
 
     def _open_tun(self, *, attach: bool) -> Tun:
         return Tun(self.name, attach=attach, offload=offload_wanted())

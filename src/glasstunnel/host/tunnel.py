@@ -80,6 +80,8 @@ class Tunnel(Generic[AnyCore]):
         """Told of all that passes; may be changed at any time, None for nobody."""
         self._framing, self._on_event = framing, on_event or self._say
         self._on_deleted = on_deleted or loop.stop
+        self.on_up: Callable[[], None] = _nothing
+        """Called each time that the interface has come up: its routes, if it had any, are gone."""
         self._backend = backend
         self._routes = Routes(place=tun.namespace)
         self._timer = Timer(loop, self._settle)
@@ -217,6 +219,7 @@ class Tunnel(Generic[AnyCore]):
     def _link_changed(self, state: LinkState) -> None:
         if self.tun.offload:
             limit_super_packets(self.tun, state.mtu, self._framing)
+        came_up = state.up and not self._link_is_up
         self._link_is_up, self.mtu = state
         self._routes.forget()  # the link may be in another namespace now
         if state.up and not self.device.is_up:
@@ -226,6 +229,8 @@ class Tunnel(Generic[AnyCore]):
                 _log.error("%s does not come up: %s", self.tun.name, error)
         elif not state.up and self.device.is_up:
             self.down()
+        if came_up:
+            self.on_up()
 
     def _deleted(self) -> None:
         """Heard of from the link, or from the TUN itself."""
@@ -347,3 +352,7 @@ def _short(peer: Peer) -> str:
 def _tell(what: Callable[..., None], rows: Iterable[memoryview], *facts: Path | int) -> None:
     for row in rows:
         what(now(), row, *facts)
+
+
+def _nothing() -> None:
+    pass

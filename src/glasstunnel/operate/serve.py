@@ -1,7 +1,8 @@
 """Bringing an interface up, serving it, and undoing everything, whatever ends it.
 
 Rule: a step is done once those before it are; a failure or a signal on the way undoes them, and so does the
-end. Section: wg-quick(8); journal.py.
+end. Users who are to go through the interface are let go by the end only: if it does not come up again after
+a crash, they go nowhere. Section: wg-quick(8); journal.py.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ from glasstunnel.host.journal import Journal
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.setup import Setup
+from glasstunnel.operate import users
 from glasstunnel.operate.plan import Step
 
 Say = Callable[[str], None]
@@ -41,6 +43,13 @@ def serve(
     """
     with daemon.interrupted_by(*daemon.ENDING), closing(Loop()) as loop:
         record = Journal(name, apart=apart)
+        stands = False
+
+        def let_users_go() -> None:
+            if stands:
+                users.clear(name)
+
+        record.on_unwind(let_users_go)
         try:
             net = Netlink()
             record.on_unwind(net.close)
@@ -55,6 +64,7 @@ def serve(
             raise
         with loop.stopped_by(*daemon.ENDING):
             try:
+                stands = True
                 ready()
                 loop.run()
             finally:

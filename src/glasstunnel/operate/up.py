@@ -23,6 +23,7 @@ from glasstunnel.host.observer import Observer
 from glasstunnel.host.resolve import resolve
 from glasstunnel.host.setup import Setup
 from glasstunnel.ip.address import Prefix
+from glasstunnel.operate import users
 from glasstunnel.operate.config import Config, Endpoint, Peer, dump, expand
 from glasstunnel.operate.plan import plan, plan_apart
 from glasstunnel.operate.serve import Say, serve
@@ -85,9 +86,12 @@ def down(name: str) -> str:
     """
     process = journal.holder(name)
     if process is None:
+        if users.clear(name):
+            return f"{name} is down already; the users who had to go through it go as before"
         raise HostError(f"{name} was not brought up by glasstunnel, or is down already")
     if not process:
         with Journal(name):
+            users.clear(name)
             return f"the process of {name} had been killed; what it had left is cleaned up"
     process = control.owner(name) or process  # as this process sees it, should it live in another container
     if not daemon.end(process, _PATIENCE):
