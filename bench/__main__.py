@@ -66,7 +66,7 @@ def machine() -> dict[str, str]:
         "cpu": names[0].split(": ")[1] if names else platform.machine(),
         "cores": str(len(names)),
         "kernel": platform.release(),
-        "python": platform.python_version(),
+        "python": sys.version.splitlines()[0],  # and its build, which makes a difference
     }
 
 
