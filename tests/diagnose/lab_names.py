@@ -53,6 +53,7 @@ def unbound(directory: Path, pair: Pair) -> list[str]:
             "server:",
             'chroot: ""\n  username: ""\n  pidfile: ""\n  use-syslog: no\n  do-daemonize: no\n  do-ip6: no',
             "access-control: 0.0.0.0/0 allow",
+            "rrset-roundrobin: no",  # the same report every time
             "tls-port: 853\n  https-port: 443",
             f'tls-service-pem: "{pair.chain}"\n  tls-service-key: "{pair.key}"',
             'local-zone: "." static',  # there is no other name, and nobody to ask
@@ -67,6 +68,6 @@ def dnsmasq(address: str, *lies: str) -> list[str]:
     """The command that starts a router's resolver, which asks a public one unless it has been told a lie."""
     return [
         *("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--no-resolv"),
-        *("--no-hosts", "--bind-interfaces", f"--listen-address={address}", "--server=8.8.8.8"),
+        *("--no-hosts", "--bind-interfaces", f"--listen-address={address}", "--server=8.8.8.8", "--cache-size=0"),
         *(f"--address={lie}" for lie in lies),
     ]

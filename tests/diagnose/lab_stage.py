@@ -170,7 +170,7 @@ class Lab:
                 "ip",
                 "-batch",
                 "-",
-                text="\n".join((*commands, "link set eth0 up", "route add default dev eth0")),
+                text="\n".join((*commands, "link set eth0 up mtu 1500", "route add default dev eth0")),
             )
         return tun
 
