@@ -2,21 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
-from tests.diagnose.lab_stage import PROGRAMS, Lab
+from tests.diagnose.lab_runs import Seen, see_all
+from tests.diagnose.lab_stage import PROGRAMS
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """The laboratory: one for all tests of this room."""
+def seen(request: pytest.FixtureRequest) -> dict[str, Seen]:
+    """What is seen in each scenario that a chosen test asks for."""
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     if os.geteuid() or not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         pytest.skip("needs root and /dev/net/tun")
-    with closing(Lab()) as lab:
-        yield lab
+    chosen = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    return see_all(sorted({params["scenario"] for params in chosen if "scenario" in params}))

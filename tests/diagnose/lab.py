@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
         print("\n".join(SCENARIOS))
         return 2
     name, *command = arguments
-    with closing(Lab()) as lab, on_stage(lab, SCENARIOS[name]) as client:
+    with closing(Lab()) as lab, on_stage(lab, SCENARIOS[name]) as (_, client):
         return client.interactive(*command or (os.environ.get("SHELL", "sh"),))
 
 

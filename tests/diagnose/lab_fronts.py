@@ -221,7 +221,10 @@ def relay(
             with world:
                 connection = http.client.HTTPSConnection(*upstream, context=context, timeout=5)
                 connection.connect()
-            connection.request(self.command, self.path, headers=dict(self.headers))
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():  # some more than once
+                connection.putheader(name, value)
+            connection.endheaders()
             with connection.getresponse() as answer:
                 body = answer.read()
             kept = {

@@ -68,6 +68,12 @@ def dnsmasq(address: str, *lies: str) -> list[str]:
     """The command that starts a router's resolver, which asks a public one unless it has been told a lie."""
     return [
         *("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--no-resolv"),
-        *("--no-hosts", "--bind-interfaces", f"--listen-address={address}", "--server=8.8.8.8", "--cache-size=0"),
+        *(
+            "--no-hosts",
+            "--bind-interfaces",
+            f"--listen-address={address}",
+            "--server=8.8.8.8",
+            "--cache-size=0",
+        ),
         *(f"--address={lie}" for lie in lies),
     ]

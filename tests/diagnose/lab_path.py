@@ -37,6 +37,7 @@ class Faults:
     reset_addresses: frozenset[str] = frozenset()  # a SYN there is answered with a reset
     drop_addresses: frozenset[str] = frozenset()  # nothing comes through, nor back
     drop_ports: frozenset[int] = frozenset()  # of TCP and UDP: nothing comes through
+    reset_ports: frozenset[int] = frozenset()  # a SYN there is answered with a reset
     only_addresses: frozenset[str] | None = None  # nothing but these is let out
     forged: dict[str, str] = field(default_factory=dict)  # name: the A record of the answer that comes first
     largest: int = 65535  # bytes, IP header included: larger packets vanish
@@ -78,7 +79,10 @@ class Path:
         if from_client:
             if segment.destination_port in self._faults.drop_ports:
                 return
-            if segment.flags & tcp.Flag.SYN and far in self._faults.reset_addresses:
+            shut = far in self._faults.reset_addresses or (
+                segment.destination_port in self._faults.reset_ports
+            )
+            if segment.flags & tcp.Flag.SYN and shut:
                 yield True, _reset(packet, segment, back=True)
                 return
             if server_name(segment.payload) in self._faults.reset_names:

@@ -15,20 +15,31 @@ from datetime import timedelta
 from tests.diagnose import lab_names as names
 from tests.diagnose.lab_fronts import Change, failing, relay
 from tests.diagnose.lab_path import Faults
-from tests.diagnose.lab_stage import BACKSTAGE, DROP_IN, PROXY, PROXY_PORT, Client, Lab, Stage
+from tests.diagnose.lab_stage import BACKSTAGE, DROP_INS, PROXY, PROXY_PORT, Client, Lab, Stage
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """``files``: path and text. ``prepare`` starts what servers it needs and may change the faults."""
+    """``files``: path and text. ``prepare`` starts what servers it needs and may change the faults.
+
+    ``evidence``: codes of the verdict's evidence, each with a part of its text. ``also``: what the verdict
+    names beside its cause. ``mended_by``: the remedies after which the pull succeeds.
+    """
 
     cause: str
+    evidence: dict[str, str]
+    confidence: str = "certain"
+    why: str | None = None
+    also: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    mended_by: tuple[str, ...] = ()
     pulls: bool = False
     image: str = "hello-world"
     faults: Faults = field(default_factory=Faults)
     files: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     prepare: Callable[[Stage], None] = lambda stage: None
+    ahead: timedelta = timedelta(0)  # of the world's clock
 
 
 def _resolver(address: str) -> dict[str, str]:
@@ -41,7 +52,7 @@ def _hosts(address: str) -> dict[str, str]:
 
 def _drop_in(url: str) -> dict[str, str]:
     text = f'[Service]\nEnvironment="HTTPS_PROXY={url}" "NO_PROXY=localhost,127.0.0.1"\n'
-    return {DROP_IN: text}
+    return {f"{DROP_INS}/http-proxy.conf": text}
 
 
 def _led(address: str, name: str, handler: Callable[[Stage], type]) -> Callable[[Stage], None]:
@@ -62,7 +73,7 @@ def _inspection(stage: Stage) -> None:
     stage.lead(dict.fromkeys((*names.REGISTRY_ADDRESSES, names.AUTH_ADDRESS), BACKSTAGE[0]))
 
 
-def _clock(ahead: timedelta) -> Callable[[Stage], None]:
+def clock(ahead: timedelta) -> Callable[[Stage], None]:
     """The world's clock is ahead of the client's, or behind it: certificates and Date as of then.
 
     No namespace has a clock of the day of its own, so what is moved is the world.
@@ -121,89 +132,294 @@ def _unwilling_proxy(stage: Stage) -> None:
 
 
 _ALL = frozenset(names.REGISTRY_ADDRESSES)
-_RELEASE = 'PRETTY_NAME="Ubuntu 24.04.1 LTS"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\nID_LIKE=debian\n'
 _GOOD_PROXY = f"http://{PROXY}:{PROXY_PORT}"
 _WALLED = Faults(only_addresses=frozenset({PROXY, names.HONEST}))
 _MIRROR = {"/etc/docker/daemon.json": f'{{"registry-mirrors": ["https://{names.MIRROR}"]}}\n'}
-_CLOUDFRONT = "54.192.130.39"
+_CLOUDFRONT, _GONE = "54.192.130.39", "44.205.64.79"  # what a hosts file was once told
 
 
 @contextmanager
-def on_stage(lab: Lab, scenario: Scenario) -> Iterator[Client]:
-    """Within the block the laboratory is that of the scenario; its client."""
-    with closing(Stage(lab, scenario.faults)) as stage:
+def on_stage(lab: Lab, scenario: Scenario) -> Iterator[tuple[Stage, Client]]:
+    """Within the block the laboratory is that of the scenario."""
+    with closing(Stage(lab, scenario.faults)) as stage, closing(lab.client()) as client:
         scenario.prepare(stage)
-        client = lab.client()
+        if scenario.ahead:
+            clock(scenario.ahead)(stage)
         for path, text in scenario.files.items():
             client.write(path, text)
         client.environment = dict(scenario.environment)
-        yield client
+        yield stage, client
 
+
+_ODD = {"answers": names.POISON, "odd-address": "known forgery", "proven": names.REGISTRY_ADDRESSES[0]}
+_TWICE = {"two-answers": f"8.8.8.8 answered one question twice: {names.POISON}, then"}
 
 SCENARIOS = {
-    "all-well": Scenario("all-well", pulls=True),
-    "other-registry": Scenario("all-well", pulls=True, image=f"{names.PRIVATE_REGISTRY}:5443/team/app"),
-    "no-network": Scenario("no-network", faults=Faults(only_addresses=frozenset())),
-    "stale-hosts": Scenario("stale-hosts", files=_hosts("44.205.64.79")),
-    "stale-hosts-other-site": Scenario(
-        "stale-hosts", files=_hosts(_CLOUDFRONT), prepare=_other_site(_CLOUDFRONT, "*.cloudfront.net")
+    "all-well": Scenario("all-well", {"first-bytes": names.BLOBS}, pulls=True),
+    "other-registry": Scenario(
+        "all-well",
+        {"first-bytes": f"{names.PRIVATE_REGISTRY}:5443"},
+        pulls=True,
+        image=f"{names.PRIVATE_REGISTRY}:5443/team/app",
     ),
-    "poisoned-resolver": Scenario("poisoned-resolver", files=_resolver(names.POISONED)),
+    "no-network": Scenario(
+        "no-network",
+        {"system-lookup-fails": names.REGISTRY, "nobody-reachable": "8.8.8.8"},
+        confidence="likely",
+        remedies=("network",),
+        faults=Faults(only_addresses=frozenset()),
+    ),
+    "stale-hosts": Scenario(
+        "stale-hosts",
+        {"hosts-line": _GONE, "proven": names.REGISTRY_ADDRESSES[0]},
+        remedies=("hosts-line",),
+        mended_by=("hosts-line",),
+        files=_hosts(_GONE),
+    ),
+    "stale-hosts-other-site": Scenario(
+        "stale-hosts",
+        {"hosts-line": _CLOUDFRONT, "tls-fails": "ostname mismatch", "proven": names.REGISTRY_ADDRESSES[0]},
+        remedies=("hosts-line",),
+        mended_by=("hosts-line",),
+        files=_hosts(_CLOUDFRONT),
+        prepare=_other_site(_CLOUDFRONT, "*.cloudfront.net"),
+    ),
+    "poisoned-resolver": Scenario(
+        "poisoned-resolver",
+        _ODD,
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=_resolver(names.POISONED),
+    ),
     "poisoned-resolver-other-site": Scenario(
         "poisoned-resolver",
+        _ODD | {"tls-fails": "ostname mismatch"},
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
         files=_resolver(names.POISONED),
         prepare=_other_site(names.POISON, "*.facebook.com"),
     ),
-    "poisoned-resolver-no-name": Scenario("poisoned-resolver", files=_resolver(names.LYING)),
-    "injected-answers": Scenario(
-        "poisoned-resolver", files=_resolver("8.8.8.8"), faults=Faults(forged={names.REGISTRY: names.POISON})
-    ),
-    "injected-answers-only-https-true": Scenario(
+    "poisoned-resolver-no-name": Scenario(
         "poisoned-resolver",
+        {"system-lookup-fails": "no such name", "proven": names.REGISTRY_ADDRESSES[0]},
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=_resolver(names.LYING),
+    ),
+    "injected-answers": Scenario(
+        "poisoned-resolver",
+        _ODD | _TWICE,
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=_resolver("8.8.8.8"),
+        faults=Faults(forged={names.REGISTRY: names.POISON}),
+    ),
+    "injected-answers-tls-dropped": Scenario(
+        "poisoned-resolver",
+        _ODD | _TWICE,
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
         files=_resolver("8.8.8.8"),
         faults=Faults(forged={names.REGISTRY: names.POISON}, drop_ports=frozenset({853})),
     ),
-    "silent-resolver": Scenario("resolver-fails", files=_resolver(names.SILENT)),
-    "blocked-address": Scenario("blocked-address", faults=Faults(drop_addresses=_ALL)),
-    "blocked-address-reset": Scenario("blocked-address", faults=Faults(reset_addresses=_ALL)),
-    "name-based-reset": Scenario("name-based-reset", faults=Faults(reset_names=frozenset({names.REGISTRY}))),
-    "name-based-reset-and-poison": Scenario(
+    "injected-answers-only-https-true": Scenario(
+        "poisoned-resolver",
+        _ODD,
+        remedies=("pin",),
+        mended_by=("pin",),
+        files=_resolver(names.POISONED),
+        faults=Faults(
+            forged={names.REGISTRY: names.POISON},
+            drop_ports=frozenset({853}),
+            reset_ports=frozenset({53}),
+        ),
+    ),
+    "silent-resolver": Scenario(
+        "resolver-fails",
+        {"system-lookup-fails": names.REGISTRY, "proven": names.REGISTRY_ADDRESSES[0]},
+        also=("token-host", "blob-host"),
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf",),
+        files=_resolver(names.SILENT),
+    ),
+    "blocked-address": Scenario(
+        "blocked-address",
+        {"tcp-fails": "timeout", "others-reachable": "8.8.8.8"},
+        confidence="likely",
+        remedies=("proxy-drop-in", "proxy-shell"),
+        faults=Faults(drop_addresses=_ALL),
+    ),
+    "blocked-address-reset": Scenario(
+        "blocked-address",
+        {"tcp-fails": "refused", "others-reachable": "8.8.8.8"},
+        confidence="likely",
+        remedies=("proxy-drop-in", "proxy-shell"),
+        faults=Faults(reset_addresses=_ALL),
+    ),
+    "one-address-of-two-reset": Scenario(
+        "all-well",
+        {"first-bytes": names.BLOBS},
+        pulls=True,
+        faults=Faults(reset_addresses=frozenset(names.REGISTRY_ADDRESSES[:1])),
+    ),
+    "name-based-reset": Scenario(
         "name-based-reset",
+        {
+            "tcp-connects": names.REGISTRY_ADDRESSES[0],
+            "tls-fails": "reset",
+            "innocent-works": "example.com",
+        },
+        remedies=("proxy-drop-in", "proxy-shell"),
+        faults=Faults(reset_names=frozenset({names.REGISTRY})),
+    ),
+    "name-based-reset-behind-poison": Scenario(
+        "poisoned-resolver",
+        {"answers": names.POISON, "odd-address": "known forgery"} | _TWICE,
+        also=("name-based-reset",),
+        remedies=("proxy-drop-in", "proxy-shell"),
         files=_resolver("8.8.8.8"),
         faults=Faults(forged={names.REGISTRY: names.POISON}, reset_names=frozenset({names.REGISTRY})),
     ),
-    "large-packets-lost": Scenario("large-packets-lost", faults=Faults(largest=1300)),
-    "intercepting-certificate": Scenario("intercepting-certificate", prepare=_inspection),
-    "clock-behind": Scenario("wrong-clock", prepare=_clock(timedelta(days=300))),
-    "clock-ahead": Scenario("wrong-clock", prepare=_clock(timedelta(days=-300))),
+    "name-based-reset-proxy-known": Scenario(
+        "name-based-reset",
+        {"tls-fails": "reset", "innocent-works": "example.com"},
+        remedies=("proxy-drop-in", "proxy-shell"),
+        mended_by=("proxy-drop-in", "proxy-shell"),
+        files={"/etc/environment": f'https_proxy="{_GOOD_PROXY}"\n'},
+        faults=Faults(reset_names=frozenset({names.REGISTRY})),
+    ),
+    "large-packets-lost": Scenario(
+        "large-packets-lost",
+        {"tcp-connects": names.REGISTRY_ADDRESSES[0], "tls-fails": "timeout", "small-segments-work": "536"},
+        remedies=("smaller-packets",),
+        faults=Faults(largest=1300),
+    ),
+    "intercepting-certificate": Scenario(
+        "intercepting-certificate",
+        {"certificate": "Inspection Gateway"},
+        confidence="likely",
+        remedies=("authority", "proxy-drop-in", "proxy-shell"),
+        prepare=_inspection,
+    ),
+    "clock-behind": Scenario(
+        "wrong-clock",
+        {"certificate": "not yet valid", "clocks": "-2592"},
+        remedies=("clock-by-network", "clock-by-hand"),
+        mended_by=("clock-by-hand",),
+        ahead=timedelta(days=300),
+    ),
+    "clock-ahead": Scenario(
+        "wrong-clock",
+        {"certificate": "expired", "clocks": "+2592"},
+        remedies=("clock-by-network", "clock-by-hand"),
+        mended_by=("clock-by-hand",),
+        ahead=timedelta(days=-300),
+    ),
     "proxy-needed": Scenario(
-        "proxy-needed", faults=_WALLED, files={"/etc/environment": f'https_proxy="{_GOOD_PROXY}"\n'}
+        "proxy-needed",
+        {"tcp-fails": "timeout", "nobody-reachable": "8.8.8.8", "known-proxy-works": PROXY},
+        also=("token-host", "blob-host"),
+        remedies=("proxy-drop-in", "proxy-shell"),
+        mended_by=("proxy-drop-in", "proxy-shell"),
+        faults=_WALLED,
+        files={"/etc/environment": f'https_proxy="{_GOOD_PROXY}"\n'},
     ),
-    "proxy-used": Scenario("all-well", pulls=True, faults=_WALLED, files=_drop_in(_GOOD_PROXY)),
-    "proxy-refuses": Scenario("proxy-broken", files=_drop_in(f"http://{PROXY}:8889")),
+    "proxy-used": Scenario(
+        "all-well", {"first-bytes": _GOOD_PROXY}, pulls=True, faults=_WALLED, files=_drop_in(_GOOD_PROXY)
+    ),
+    "proxy-refuses": Scenario(
+        "proxy-broken",
+        {"proxy-fails": "refused", "direct-works": names.REGISTRY_ADDRESSES[0]},
+        remedies=("no-proxy-drop-in",),
+        mended_by=("no-proxy-drop-in",),
+        files=_drop_in(f"http://{PROXY}:8889"),
+    ),
     "proxy-wants-password": Scenario(
-        "proxy-broken", files=_drop_in(f"http://{PROXY}:3128"), prepare=_unwilling_proxy
+        "proxy-broken",
+        {"proxy-fails": "407", "direct-works": names.REGISTRY_ADDRESSES[0]},
+        remedies=("no-proxy-drop-in",),
+        mended_by=("no-proxy-drop-in",),
+        files=_drop_in(f"http://{PROXY}:3128"),
+        prepare=_unwilling_proxy,
     ),
-    "mirror-broken": Scenario("mirror-broken", files=_MIRROR, faults=Faults(drop_addresses=_ALL)),
-    "mirror-passed-over": Scenario("mirror-broken", pulls=True, files=_MIRROR),
-    "token-host-reset": Scenario("token-host", faults=Faults(reset_names=frozenset({names.AUTH}))),
+    "mirror-broken": Scenario(
+        "mirror-broken",
+        {"tcp-fails": "refused", "falls-back": names.REGISTRY},
+        confidence="likely",
+        why="blocked-address",
+        remedies=("without-mirror",),
+        pulls=True,
+        files=_MIRROR,
+    ),
+    "mirror-broken-behind-block": Scenario(
+        "blocked-address",
+        {"tcp-fails": "timeout", "others-reachable": "8.8.8.8"},
+        confidence="likely",
+        also=("mirror-broken",),
+        remedies=("proxy-drop-in", "proxy-shell", "without-mirror"),
+        files=_MIRROR,
+        faults=Faults(drop_addresses=_ALL),
+    ),
+    "token-host-reset": Scenario(
+        "token-host",
+        {"tls-fails": "reset", "innocent-works": "example.com"},
+        why="name-based-reset",
+        remedies=("proxy-drop-in", "proxy-shell"),
+        faults=Faults(reset_names=frozenset({names.AUTH})),
+    ),
     "token-host-fails": Scenario(
         "token-host",
+        {"reply": "503"},
+        remedies=("not-here",),
         prepare=_led(names.AUTH_ADDRESS, names.AUTH, lambda stage: failing(503, "come back later")),
     ),
-    "blob-host-reset": Scenario("blob-host", faults=Faults(reset_names=frozenset({names.BLOBS}))),
-    "blob-host-blocked": Scenario(
-        "blob-host", faults=Faults(drop_addresses=frozenset({names.BLOBS_ADDRESS}))
+    "token-host-poisoned": Scenario(
+        "token-host",
+        {"answers": names.POISON, "two-answers": names.POISON, "proven": names.AUTH_ADDRESS},
+        why="poisoned-resolver",
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=_resolver("8.8.8.8"),
+        faults=Faults(forged={names.AUTH: names.POISON}),
     ),
-    "rate-limit": Scenario("rate-limit", prepare=_changed(_too_many)),
-    "image-missing": Scenario("image-or-permission", image="none/such"),
-    "permission-denied": Scenario("image-or-permission", image="secret/app"),
+    "blob-host-reset": Scenario(
+        "blob-host",
+        {"tls-fails": "reset", "innocent-works": "example.com"},
+        why="name-based-reset",
+        remedies=("proxy-drop-in", "proxy-shell"),
+        faults=Faults(reset_names=frozenset({names.BLOBS})),
+    ),
+    "blob-host-blocked": Scenario(
+        "blob-host",
+        {"tcp-fails": "timeout", "others-reachable": "8.8.8.8"},
+        confidence="likely",
+        why="blocked-address",
+        remedies=("proxy-drop-in", "proxy-shell"),
+        faults=Faults(drop_addresses=frozenset({names.BLOBS_ADDRESS})),
+    ),
+    "rate-limit": Scenario(
+        "rate-limit",
+        {"reply": "ratelimit-remaining: 0;w=21600"},
+        remedies=("log-in", "wait"),
+        prepare=_changed(_too_many),
+    ),
+    "image-missing": Scenario(
+        "image-or-permission",
+        {"reply": "404 MANIFEST_UNKNOWN"},
+        remedies=("check-name", "log-in"),
+        image="none/such",
+    ),
+    "permission-denied": Scenario(
+        "image-or-permission",
+        {"reply": "401 UNAUTHORIZED"},
+        remedies=("check-name", "log-in"),
+        image="secret/app",
+    ),
     "registry-fails": Scenario(
         "registry-fails",
+        {"reply": "503"},
+        remedies=("not-here",),
         prepare=_changed(lambda method, path: (503, {}, {"errors": []})),
-    ),
-    "ubuntu-poisoned-resolver": Scenario(
-        "poisoned-resolver", files={"/etc/os-release": _RELEASE, **_resolver(names.POISONED)}
     ),
 }
 """By name."""

@@ -10,13 +10,14 @@ mount_namespaces(7).
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import replace
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from glasstunnel.host.namespace import Namespace
@@ -33,17 +34,17 @@ PROGRAMS = ("docker-registry", "skopeo", "dnsmasq", "unbound", "tinyproxy", "uns
 CLIENT = "192.168.77.23"
 PROXY = "192.168.77.80"
 PROXY_PORT = 8888
-DROP_IN = "/etc/systemd/system/docker.service.d/http-proxy.conf"
+DROP_INS = "/etc/systemd/system/docker.service.d"
 BACKSTAGE = tuple(f"10.99.0.{number}" for number in range(1, 5))
 """Where servers stand to which the path leads the client, unknown to it."""
 SERVICE = "registry.docker.io"
 IMAGE = "library/hello-world"
-_ENTER = """
+_MOUNT = """
 mount -t overlay overlay -o lowerdir=/etc,upperdir="$1/upper",workdir="$1/work" /etc
 mount -t tmpfs none /run
-cd "$1/home"
-shift
-exec "$@"
+mount -t sysfs sysfs /sys
+echo mounted
+exec cat
 """
 _REGISTRY = """
 version: 0.1
@@ -64,6 +65,25 @@ middleware:
 """
 
 
+@dataclass(frozen=True)
+class Done:
+    """A program that has ended: its status and what it printed."""
+
+    status: int
+    out: str
+    error: str
+
+    @classmethod
+    def of(cls, program: subprocess.Popen[str], patience: float = 60) -> Done:
+        """Wait for its end."""
+        with program:
+            try:
+                out, error = program.communicate(timeout=patience)
+            finally:
+                program.kill()
+            return cls(program.returncode, out, error)
+
+
 class Client:
     """A machine: its ``/etc``, and the environment of its programs."""
 
@@ -71,31 +91,30 @@ class Client:
         self._lab, self._directory = lab, directory
         for name in ("upper", "work", "home"):
             (directory / name).mkdir()
+        self.home = directory / "home"
         self.environment: dict[str, str] = {}
 
     def write(self, path: str, text: str) -> None:
-        """Let this file of its ``/etc`` have this text."""
+        """Let this file of its ``/etc`` have this text; before anything runs there."""
         file = self._directory / "upper" / Path(path).relative_to("/etc")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    def read(self, path: str) -> str:
-        """The text of a file of its ``/etc`` that was written, "" if none was."""
-        file = self._directory / "upper" / Path(path).relative_to("/etc")
-        return file.read_text() if file.is_file() else ""
-
-    def run(self, *command: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a program there."""
+    def start(self, *command: str | Path, **variables: str) -> subprocess.Popen[str]:
+        """Start a program there, with further variables in its environment."""
         with self._lab.client_namespace:
-            return subprocess.run(
+            return subprocess.Popen(
                 self.entered(*command),
-                input=text,
-                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
-                check=False,
-                timeout=60,
-                env=self._environment(),
+                env=self._environment() | variables,
             )
+
+    def run(self, *command: str | Path, **variables: str) -> Done:
+        """Run a program there to its end."""
+        return Done.of(self.start(*command, **variables))
 
     def interactive(self, *command: str) -> int:
         """Run a program there that has this terminal."""
@@ -104,24 +123,89 @@ class Client:
 
     def entered(self, *command: str | Path) -> list[str]:
         """The command that runs another one with this ``/etc``, in whatever network it is started."""
-        enter = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _ENTER, "sh"]
-        return [*enter, str(self._directory), *map(str, command)]
+        return [
+            "nsenter",
+            f"--mount=/proc/{self._holder.pid}/ns/mnt",
+            f"--wd={self.home}",
+            *map(str, command),
+        ]
+
+    @cached_property
+    def _holder(self) -> subprocess.Popen[str]:
+        """A process that does nothing but keep the mounts, until its input ends."""
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _MOUNT, "sh"]
+        with self._lab.client_namespace:  # whose /sys it is to see
+            holder = subprocess.Popen(
+                [*command, str(self._directory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert holder.stdout
+        assert holder.stdout.readline() == "mounted\n"
+        return holder
+
+    def close(self) -> None:
+        """Let go of the mounts."""
+        if "_holder" in self.__dict__:
+            with self._holder as holder:
+                holder.communicate()
 
     def _environment(self) -> dict[str, str]:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if "proxy" not in name.lower() and not name.startswith(("XDG_", "SSL_", "DOCKER_"))
+            if "proxy" not in name.lower() and not name.startswith(("XDG_", "SSL_", "DOCKER_", "LANG", "LC_"))
         }
-        ours = {"HOME": str(self._directory / "home"), "LC_ALL": "C.UTF-8"}
+        ours = {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
         return kept | ours | self.environment
 
-    def pull(self, image: str, patience: float) -> subprocess.CompletedProcess[str]:
-        """Let skopeo fetch the image with all its blobs, through the proxy that the daemon would use."""
-        target = tempfile.mkdtemp(dir=self._directory / "home")
-        proxy = re.findall(r'"(HTTPS_PROXY=[^"]*)"', self.read(DROP_IN))
-        skopeo = ("skopeo", "--command-timeout", f"{patience}s", "copy", "--quiet")
-        return self.run("env", *proxy, *skopeo, f"docker://{image}", f"dir:{target}")
+    def diagnose(self, image: str, *options: str) -> subprocess.Popen[str]:
+        """Start the diagnosis."""
+        return self.start(sys.executable, "-m", "glasstunnel", "diagnose", "docker-pull", image, *options)
+
+    def pull(self, image: str, patience: float, *before: str) -> subprocess.Popen[str]:
+        """Let a shell run these lines, and then skopeo fetch the image with all its blobs.
+
+        It goes through the proxy that a drop-in gives the daemon, and as root of this machine might have it
+        the shell finds what manages services and the clock: programs that only note what they are told.
+        """
+        target = tempfile.mkdtemp(dir=self.home)
+        skopeo = f"skopeo --command-timeout {patience}s copy --quiet docker://{image} dir:{target}"
+        lines = (*before, *self._told_to_daemon, f"exec {skopeo}")
+        return self.start("sh", "-ec", "\n".join(lines), PATH=self.noting())
+
+    @property
+    def _told_to_daemon(self) -> tuple[str, ...]:
+        """Shell lines that give the environment that the daemon's drop-ins give it."""
+        files = f"{{ cat {DROP_INS}/*.conf 2>/dev/null || true; }}"
+        find = "grep -oE '(HTTPS?|NO)_PROXY=[^\"]*|^UnsetEnvironment=.*'"
+        turn = "sed -E \"s/^UnsetEnvironment=/unset /; s/^([A-Z]+_PROXY=.*)/export '\\1'/\""
+        return (f'eval "$({files} | {find} | {turn})"',)
+
+    def noting(self) -> str:
+        """A PATH on which the programs that manage services and the clock only note what they are told."""
+        folder = self.home / "noting"
+        folder.mkdir(exist_ok=True)
+        for program in ("systemctl", "timedatectl", "date"):
+            file = folder / program
+            file.write_text(f'#!/bin/sh\nprintf "%s\\n" "{program} $*" >> {self.home}/noted\n')
+            file.chmod(0o755)
+        return f"{folder}:{os.environ['PATH']}"
+
+    def noted(self) -> str:
+        """What was told to the programs that manage services and the clock."""
+        file = self.home / "noted"
+        return file.read_text() if file.exists() else ""
+
+    def files(self) -> dict[str, str]:
+        """The text of every file that this machine has of its own, copies that a remedy keeps aside."""
+        upper = self._directory / "upper"
+        return {
+            f"/etc/{path.relative_to(upper)}": path.read_text()
+            for path in sorted(upper.rglob("*"))
+            if path.is_file() and path.suffix != ".before-diagnose"
+        }
 
 
 class Lab:
@@ -201,7 +285,7 @@ class Lab:
         self._front(stack, names.INNOCENT_ADDRESS, failing(404, "nothing here"), innocent)
         proxy = self.directory / "tinyproxy.conf"
         proxy.write_text(f"Port {PROXY_PORT}\nListen {PROXY}\nTimeout 5\nLogLevel Critical\n")
-        elsewhere = self.client("8.8.8.8")  # its /etc, in which a resolver of the world is set
+        elsewhere = stack.enter_context(closing(self.client("8.8.8.8")))  # for a resolver of the world
         self._start(stack, *elsewhere.entered("tinyproxy", "-d", "-c", proxy))
 
     def _registry(self, stack: ExitStack, address: str, port: int, pair: Pair, more: str) -> None:
@@ -273,7 +357,9 @@ class Stage:
         self._faults = faults
         self._path.set(faults)
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """The path does nothing more, and the servers are gone."""
-        self._path.set(Faults())
+        self.set(Faults())
         self._stack.close()
+
+    close = clear

@@ -1,0 +1,111 @@
+"""What is seen in a scenario: both reports of the diagnosis, skopeo's pull, and a pull after each remedy.
+
+Rule: nobody is told anything about the scenario: the diagnosis and skopeo run side by side on the client, and
+a remedy is the commands of the report, run by a shell there. What no namespace has of its own is stood for:
+commands to a service manager are noted, and setting the clock moves the world by as much. Scenarios run at
+the same time, each in a laboratory of its own, because they mostly wait.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from tests.diagnose.lab_scenarios import SCENARIOS, Scenario, clock, on_stage
+from tests.diagnose.lab_stage import Client, Done, Lab, Stage
+
+DEADLINE = 8.0  # seconds for a diagnosis
+PATIENCE = 30.0  # seconds for a pull that is to succeed
+IMPATIENCE = 2.0  # … for one that is to fail
+AT_ONCE = 4  # laboratories
+
+
+@dataclass
+class Seen:
+    """The report as text and as JSON, and what a pull did: before, and after each remedy."""
+
+    text: Done
+    values: Done
+    pull: Done
+    mended: dict[str, Done] = field(default_factory=dict)
+    written: dict[str, dict[str, str]] = field(default_factory=dict)  # by remedy: the files, after it
+    undone: dict[str, bool] = field(default_factory=dict)  # whether taking it back left the files as before
+
+    @property
+    def report(self) -> dict[str, Any]:
+        value = json.loads(self.values.out)
+        assert isinstance(value, dict)
+        return value
+
+    @property
+    def remedies(self) -> dict[str, dict[str, Any]]:
+        """By code."""
+        return {remedy["code"]: remedy for remedy in self.report["remedies"]}
+
+
+def see(lab: Lab, scenario: Scenario) -> Seen:
+    """Let everything happen in one scenario."""
+    with on_stage(lab, scenario) as (stage, client):
+        options = ("--deadline", str(DEADLINE))
+        running = (
+            client.diagnose(scenario.image, *options),
+            client.diagnose(scenario.image, *options, "--json", "--unmasked"),
+            client.pull(scenario.image, PATIENCE if scenario.pulls else IMPATIENCE),
+        )
+        text, values, pull = (Done.of(program) for program in running)
+        seen = Seen(text, values, pull)
+        for remedy in seen.remedies.values():
+            if remedy["commands"] and remedy["code"] not in _BEYOND:
+                _mend(seen, remedy, scenario, stage, client)
+        return seen
+
+
+_BEYOND = {"log-in", "network", "authority"}
+"""Remedies that need what is not here: an account, a service manager, a file from an administrator."""
+
+
+def _mend(seen: Seen, remedy: dict[str, Any], scenario: Scenario, stage: Stage, client: Client) -> None:
+    """Apply a remedy, pull, and take it back."""
+    code, before = remedy["code"], client.files()
+    if remedy["heeded_by"] == "shell":
+        first: list[str] = remedy["commands"]
+    else:
+        first = []
+        done = client.run("sh", "-ec", "\n".join(remedy["commands"]), PATH=client.noting())
+        assert done.status == 0, f"{code}: {done.error}"
+        if told := re.findall(r"^date -u -s (.*)$", client.noted(), re.MULTILINE):
+            stage.clear()
+            clock(scenario.ahead - (parsedate_to_datetime(told[-1]) - datetime.now(UTC)))(stage)
+    seen.written[code] = client.files()
+    patience = PATIENCE if code in scenario.mended_by else IMPATIENCE
+    seen.mended[code] = Done.of(client.pull(scenario.image, patience, *first))
+    done = client.run("sh", "-ec", "\n".join(remedy["undo"]), PATH=client.noting())
+    assert done.status == 0, f"{code}: {done.error}"
+    seen.undone[code] = client.files() == before
+
+
+def see_all(names: Iterable[str]) -> dict[str, Seen]:
+    """What is seen in each of these scenarios."""
+    with ExitStack() as stack:
+        labs: queue.SimpleQueue[Lab] = queue.SimpleQueue()
+        for _ in range(AT_ONCE):
+            labs.put(stack.enter_context(closing(Lab())))
+
+        def see_one(name: str) -> Seen:
+            lab = labs.get()
+            try:
+                return see(lab, SCENARIOS[name])
+            finally:
+                labs.put(lab)
+
+        wanted = list(names)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return dict(zip(wanted, pool.map(see_one, wanted), strict=True))
