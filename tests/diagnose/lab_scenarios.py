@@ -237,7 +237,6 @@ SCENARIOS = {
     "silent-resolver": Scenario(
         "resolver-fails",
         {"system-lookup-fails": names.REGISTRY, "proven": names.REGISTRY_ADDRESSES[0]},
-        also=("token-host", "blob-host"),
         remedies=("resolv-conf", "pin"),
         mended_by=("resolv-conf",),
         files=_resolver(names.SILENT),
@@ -303,14 +302,14 @@ SCENARIOS = {
     ),
     "clock-behind": Scenario(
         "wrong-clock",
-        {"certificate": "not yet valid", "clocks": "-2592"},
+        {"certificate": "not yet valid", "clocks": "-259"},
         remedies=("clock-by-network", "clock-by-hand"),
         mended_by=("clock-by-hand",),
         ahead=timedelta(days=300),
     ),
     "clock-ahead": Scenario(
         "wrong-clock",
-        {"certificate": "expired", "clocks": "+2592"},
+        {"certificate": "expired", "clocks": "+259"},
         remedies=("clock-by-network", "clock-by-hand"),
         mended_by=("clock-by-hand",),
         ahead=timedelta(days=-300),
@@ -318,7 +317,6 @@ SCENARIOS = {
     "proxy-needed": Scenario(
         "proxy-needed",
         {"tcp-fails": "timeout", "nobody-reachable": "8.8.8.8", "known-proxy-works": PROXY},
-        also=("token-host", "blob-host"),
         remedies=("proxy-drop-in", "proxy-shell"),
         mended_by=("proxy-drop-in", "proxy-shell"),
         faults=_WALLED,
@@ -351,12 +349,13 @@ SCENARIOS = {
         pulls=True,
         files=_MIRROR,
     ),
-    "mirror-broken-behind-block": Scenario(
-        "blocked-address",
-        {"tcp-fails": "timeout", "others-reachable": "8.8.8.8"},
+    "mirror-broken-and-blocked": Scenario(
+        "mirror-broken",
+        {"tcp-fails": f"{names.MIRROR_ADDRESS} port 443: refused"},
         confidence="likely",
-        also=("mirror-broken",),
-        remedies=("proxy-drop-in", "proxy-shell", "without-mirror"),
+        why="blocked-address",
+        also=("blocked-address",),
+        remedies=("without-mirror", "proxy-drop-in", "proxy-shell"),
         files=_MIRROR,
         faults=Faults(drop_addresses=_ALL),
     ),
