@@ -67,7 +67,15 @@ def unbound(directory: Path, pair: Pair) -> list[str]:
 def dnsmasq(address: str, *lies: str) -> list[str]:
     """The command that starts a router's resolver, which asks a public one unless it has been told a lie."""
     return [
-        *("dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--no-resolv"),
+        *(
+            "dnsmasq",
+            "--keep-in-foreground",
+            "--log-facility=-",
+            "--conf-file=/dev/null",
+            "--user=root",
+            "--pid-file=",
+            "--no-resolv",
+        ),
         *(
             "--no-hosts",
             "--bind-interfaces",

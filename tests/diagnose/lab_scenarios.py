@@ -152,7 +152,7 @@ def on_stage(lab: Lab, scenario: Scenario) -> Iterator[tuple[Stage, Client]]:
 
 
 _ODD = {"answers": names.POISON, "odd-address": "known forgery", "proven": names.REGISTRY_ADDRESSES[0]}
-_TWICE = {"two-answers": f"8.8.8.8 answered one question twice: {names.POISON}, then"}
+_TWICE = {"two-answers": names.POISON}
 
 SCENARIOS = {
     "all-well": Scenario("all-well", {"first-bytes": names.BLOBS}, pulls=True),
@@ -351,7 +351,7 @@ SCENARIOS = {
     ),
     "mirror-broken-and-blocked": Scenario(
         "mirror-broken",
-        {"tcp-fails": f"{names.MIRROR_ADDRESS} port 443: refused"},
+        {"tcp-fails": names.MIRROR_ADDRESS},
         confidence="likely",
         why="blocked-address",
         also=("blocked-address",),
