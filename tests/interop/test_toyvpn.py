@@ -15,7 +15,7 @@ from tests.interop.end import End, two_hosts
 from tests.interop.lab import Host, addresses_work, glasstunnel, interface_name, ping, run, transfer, until
 from tests.interop.system import state
 from tests.interop.test_nat import CONNTRACK, FLOWS, MASQUERADE
-from tests.interop.toyvpn import POOL, SECRET, ModelClient, ModelServer, Program, client, running, server
+from tests.interop.toyvpn import POOL, SECRET, Program, client, sample_client, sample_server, server
 
 pytestmark = pytest.mark.interop
 
@@ -81,22 +81,22 @@ def test_the_samples_client_is_served(hosts: tuple[Namespace, Namespace]) -> Non
     """Its address is the pool's first; its builder was called with what the arguments say."""
     with (
         server(hosts[0], *POOL) as ours,
-        running(ModelClient(hosts[1], ["10.9.0.2/24"], SERVER[4])) as model,
+        sample_client(hosts[1], ["10.9.0.2/24"], SERVER[4]) as model,
     ):
         assert ours.until("session began")["addresses"] == ["10.9.0.2"]
-        until(lambda: model.model.state is State.SESSION, "the sample's client is connected")
+        until(lambda: model.state is State.SESSION, "the sample's client is connected")
         with hosts[1]:
             ping("10.9.0.1")
         with hosts[0]:
             ping("10.9.0.2")
-        calls = [(call.method, *call.arguments) for call in model.model.calls]
+        calls = [(call.method, *call.arguments) for call in model.calls]
         assert calls == [("setMtu", 1400), ("addAddress", "10.9.0.2", 32), ("addRoute", "10.9.0.0", 24)]
 
 
 def test_the_samples_server_serves_our_client(hosts: tuple[Namespace, Namespace]) -> None:
     arguments = "-m 1400 -a 10.9.0.2 32 -r 10.9.0.0 24"
     with (
-        running(ModelServer(hosts[0], ["10.9.0.1/24"], arguments)),
+        sample_server(hosts[0], ["10.9.0.1/24"], arguments),
         client(hosts[1], SERVER[4]) as ours,
     ):
         assert ours.of("connected")[0]["parameters"] == "m,1400 a,10.9.0.2,32 r,10.9.0.0,24"

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import Any
 
+from bench import sample
+from bench.sample import World
 from glasstunnel.cli.toyvpn import VARIABLE
 from glasstunnel.host.namespace import Namespace
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.tun import Tun
-from glasstunnel.toyvpn.events import Send
-from glasstunnel.toyvpn.sample import Deliver, Output
 from glasstunnel.toyvpn.sample_client import SampleClient
 from glasstunnel.toyvpn.sample_server import SampleServer
 from glasstunnel.wireguard.events import Path
@@ -112,110 +109,39 @@ def client(namespace: Namespace, host: str, *words: str, port: int = PORT) -> It
         program.close()
 
 
-class Model:
-    """A thread that is the world of a model: a TUN in ``namespace``, a socket, a clock."""
-
-    def __init__(self, namespace: Namespace, addresses: Sequence[str], mtu: int = 1400) -> None:
-        self.said: list[str] = []
-        self._namespace = namespace
-        with namespace:
-            self.tun = Tun(interface_name())
-            with Netlink() as net:
-                for address in addresses:
-                    net.add_address(self.tun.name, address)
-                net.link_up(self.tun.name, mtu)
-        self.socket = self._open()
-        self._ends, self._wake = os.pipe()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _open(self) -> socket.socket:
-        with self._namespace:
-            return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
-    def _run(self) -> None:
-        self._do(self._begin(time.monotonic()))
-        while True:
-            now = time.monotonic()
-            fds = [self.socket.fileno(), self.tun.fd, self._ends]
-            ready, _, _ = select.select(fds, [], [], max(0.0, min(self._deadline() - now, 1.0)))
-            if self._ends in ready:
-                return
-            now = time.monotonic()
-            if self.socket.fileno() in ready:
-                with suppress(ConnectionRefusedError):
-                    data, sender = self.socket.recvfrom(1 << 16)
-                    self._do(self._datagram(now, data, sender))
-            if self.tun.fd in ready:
-                self._packet(os.read(self.tun.fd, 1 << 16))
-            self._do(self._tick(now))
-
-    def _do(self, outputs: Sequence[Output]) -> None:
-        for output in outputs:
-            if isinstance(output, Send):
-                with suppress(ConnectionRefusedError):
-                    self.socket.sendto(output.data, output.path.remote)
-            elif isinstance(output, Deliver):
-                os.write(self.tun.fd, output.packet)
-            else:
-                self.said.append(str(output))
-
-    def close(self) -> None:
-        """End the thread, and the interface with it."""
-        os.write(self._wake, b"\0")
-        self._thread.join()
-        for fd in (self._ends, self._wake):
-            os.close(fd)
-        self.socket.close()
-        self.tun.close()
-
-    def _begin(self, now: float) -> list[Output]:
-        return []
-
-    _deadline: Callable[[], float]
-    _datagram: Callable[[float, bytes, tuple[str, int]], list[Output]]
-    _packet: Callable[[bytes], None]
-    _tick: Callable[[float], list[Output]]
-
-
-class ModelServer(Model):
-    """The sample's server."""
-
-    def __init__(self, namespace: Namespace, addresses: Sequence[str], arguments: str) -> None:
-        self.model = SampleServer(SECRET.encode(), [word.encode() for word in arguments.split()])
-        self._deadline = lambda: self.model.deadline
-        self._datagram = lambda now, data, sender: self.model.datagram(now, data, Path(sender))
-        self._packet, self._tick = self.model.packet, self.model.tick
-        super().__init__(namespace, addresses)
-
-    def _open(self) -> socket.socket:
-        opened = super()._open()
-        opened.bind(("", PORT))
-        return opened
-
-
-class ModelClient(Model):
-    """The sample's client."""
-
-    def __init__(self, namespace: Namespace, addresses: Sequence[str], host: str) -> None:
-        self.model = SampleClient(SECRET.encode(), Path((host, PORT)))
-        self._deadline = lambda: self.model.deadline
-        self._packet, self._tick = self.model.packet, self.model.tick
-        super().__init__(namespace, addresses)
-
-    def _begin(self, now: float) -> list[Output]:
-        return self.model.start(now)
-
-    def _heard(self, data: bytes) -> list[Output]:
-        self.model.datagram(data)
-        return []
-
-    def _datagram(self, _now: float, data: bytes, _sender: tuple[str, int]) -> list[Output]:
-        return self._heard(data)
+@contextmanager
+def _at_work(
+    namespace: Namespace, addresses: Sequence[str], make: Callable[[Tun], World], mtu: int = 1400
+) -> Iterator[None]:
+    """The world of a model, in a thread."""
+    with namespace:
+        tun = Tun(interface_name())
+        with Netlink() as net:
+            for address in addresses:
+                net.add_address(tun.name, address)
+            net.link_up(tun.name, mtu)
+        world = make(tun)
+    thread = threading.Thread(target=world.run)
+    with closing(world):
+        thread.start()
+        try:
+            yield
+        finally:
+            world.stop()
+            thread.join()
 
 
 @contextmanager
-def running(model: Model) -> Iterator[Any]:
-    """A model that is closed at the end."""
-    with closing(model):
+def sample_server(namespace: Namespace, addresses: Sequence[str], arguments: str) -> Iterator[SampleServer]:
+    """The model of the sample's server."""
+    model = SampleServer(SECRET.encode(), [word.encode() for word in arguments.split()])
+    with _at_work(namespace, addresses, lambda tun: sample.server(model, tun, PORT)):
+        yield model
+
+
+@contextmanager
+def sample_client(namespace: Namespace, addresses: Sequence[str], host: str) -> Iterator[SampleClient]:
+    """The model of the sample's client."""
+    model = SampleClient(SECRET.encode(), Path((host, PORT)))
+    with _at_work(namespace, addresses, lambda tun: sample.client(model, tun)):
         yield model
