@@ -48,7 +48,5 @@ def test_what_was_not_measured_is_not_reached() -> None:
 def test_a_server_that_there_is_not_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toyvpn, "require", lambda _needs: None)
     monkeypatch.setenv(toyvpn.VARIABLE, "/nowhere/ToyVpnServer")
-    with pytest.raises(
-        UnavailableError, match='TOYVPN_SERVER: expected a program, got "/nowhere/ToyVpnServer"'
-    ):
+    with pytest.raises(UnavailableError, match="TOYVPN_SERVER: expected a program"):
         toyvpn.measure()
