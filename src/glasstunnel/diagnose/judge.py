@@ -12,8 +12,9 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from glasstunnel.diagnose.causes import Cause, Confidence
-from glasstunnel.diagnose.evidence import Connection, Evidence, Handshake, Host, Lookup, Outcome
+from glasstunnel.diagnose.evidence import Evidence, Handshake, Host, Outcome
 from glasstunnel.diagnose.finding import Fact, Finding, fact
+from glasstunnel.diagnose.view import View, listed, spoke
 
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME = 9, 10, 62  # of X509_verify_cert(3)
 _SKEW = 300.0  # seconds between two clocks that nobody minds
@@ -27,17 +28,7 @@ def judge(host: Host, evidence: Evidence) -> Finding | None:
 
 class _Judge:
     def __init__(self, host: Host, evidence: Evidence) -> None:
-        self._host, self._evidence = host, evidence
-        self._system = next((item for item in host.lookups if item.source == "system"), None)
-        self._used = list(self._system.addresses) if self._system else []
-        self._in_hosts = [
-            address for item in host.lookups if item.source == "hosts" for address in item.addresses
-        ]
-        self._reference = [
-            address for item in host.lookups if item.public and item.encrypted for address in item.addresses
-        ]
-        self._connections = {item.address: item for item in host.connections}
-        self._right = host.proven
+        self._host, self._evidence, self._view = host, evidence, View(host, evidence)
 
     def finding(self) -> Finding | None:
         """The first layer that fails."""
@@ -45,7 +36,7 @@ class _Judge:
             return self._proxy()
         if not self._host.lookups:
             return None  # asked by a way out that was found before: its own layers were left alone
-        return self._names() if not self._used else self._addresses()
+        return self._names() if not self._view.used else self._addresses()
 
     # The proxy
 
@@ -64,8 +55,8 @@ class _Judge:
                 detail=last.detail,
             )
         ]
-        if self._right:
-            facts.append(fact("direct-works", host=self._host.name, addresses=_list(self._right)))
+        if self._view.right:
+            facts.append(fact("direct-works", host=self._host.name, addresses=listed(self._view.right)))
         if last.outcome is Outcome.UNTRUSTED:
             return self._found(Cause.INTERCEPTING_CERTIFICATE, Confidence.CERTAIN, facts)
         return self._found(Cause.PROXY_BROKEN, Confidence.CERTAIN, facts)
@@ -74,7 +65,7 @@ class _Judge:
 
     def _names(self) -> Finding:
         """The system has no address."""
-        system = self._system
+        system = self._view.system
         facts = [
             fact(
                 "system-lookup-fails",
@@ -84,30 +75,30 @@ class _Judge:
         ]
         others = [item for item in self._host.lookups if item.public and item.addresses]
         if others:
-            facts.append(self._answers(others))
-            if self._right:
-                facts.append(self._right_fact(self._right))
-            sure = Confidence.CERTAIN if self._right else Confidence.LIKELY
+            facts.append(self._view.answers(others))
+            if self._view.right:
+                facts.append(self._view.right_fact(self._view.right))
+            sure = Confidence.CERTAIN if self._view.right else Confidence.LIKELY
             denied = system is not None and system.outcome is Outcome.NO_SUCH_NAME
             cause = Cause.POISONED_RESOLVER if denied else Cause.RESOLVER_FAILS
             behind = (
                 ()
-                if self._right
-                else self._behind(self._reference or [a for o in others for a in o.addresses])
+                if self._view.right
+                else self._behind(self._view.reference or [a for o in others for a in o.addresses])
             )
             return self._found(cause, sure, facts, behind)
         heard = [item for item in self._host.lookups if item.encrypted]
         if any(item.outcome is Outcome.NO_SUCH_NAME for item in heard):
             facts.append(fact("name-unknown-everywhere", host=self._host.name))
             return self._found(Cause.IMAGE_OR_PERMISSION, Confidence.LIKELY, facts)
-        facts += self._reach()
+        facts += self._view.reach()
         if not self._evidence.machine.default_route:
             return self._found(Cause.NO_NETWORK, Confidence.CERTAIN, facts)
         impostors = [item.source for item in heard if item.outcome is Outcome.UNTRUSTED]
         if impostors:
-            facts.append(fact("resolvers-impersonated", addresses=_list(impostors)))
+            facts.append(fact("resolvers-impersonated", addresses=listed(impostors)))
             return self._found(Cause.PROXY_NEEDED, Confidence.LIKELY, facts)
-        if self._let_out():
+        if self._view.let_out():
             return self._found(Cause.RESOLVER_FAILS, Confidence.POSSIBLE, facts)
         if system is not None and system.outcome is Outcome.NO_SUCH_NAME:
             return self._found(Cause.PROXY_NEEDED, Confidence.POSSIBLE, facts)
@@ -115,56 +106,63 @@ class _Judge:
 
     def _addresses(self) -> Finding | None:
         """The system has addresses: are they right, and do they work?"""
-        good = [address for address in self._used if address in self._right]
-        failing = [address for address in self._used if address not in self._right]
-        connected = [address for address in failing if self._connects(address)]
+        good = [address for address in self._view.used if address in self._view.right]
+        failing = [address for address in self._view.used if address not in self._view.right]
+        connected = [address for address in failing if self._view.connects(address)]
         if good and not connected:
             return None
         if good:
-            return self._path(connected, Confidence.LIKELY, [self._right_fact(good)])
-        elsewhere = [address for address in self._right if address not in self._used]
+            return self._path(connected, Confidence.LIKELY, [self._view.right_fact(good)])
+        elsewhere = [address for address in self._view.right if address not in self._view.used]
         if elsewhere:
-            if set(self._used) & set(self._reference):
-                return self._path(self._used, Confidence.LIKELY, [self._right_fact(elsewhere)])
-            return self._wrong_address([self._right_fact(elsewhere)], self._wrongness())
+            if set(self._view.used) & set(self._view.reference):
+                return self._path(self._view.used, Confidence.LIKELY, [self._view.right_fact(elsewhere)])
+            return self._wrong_address([self._view.right_fact(elsewhere)], self._wrongness())
         if doubt := self._doubt():
-            return self._wrong_address([], doubt, self._behind(self._reference))
-        return self._path([*self._used, *(a for a in self._reference if a not in self._used)])
+            return self._wrong_address([], doubt, self._behind(self._view.reference))
+        return self._path([*self._view.used, *(a for a in self._view.reference if a not in self._view.used)])
 
     def _wrong_address(
         self, facts: Iterable[Fact], sure: Confidence, behind: tuple[Finding, ...] = ()
     ) -> Finding:
         """The hosts file's fault, or the resolver's."""
-        told = [self._answers(self._host.lookups), *self._oddities(), *facts, *self._cross_facts(self._used)]
-        stale = [address for address in self._used if address in self._in_hosts]
+        told = [
+            self._view.answers(self._host.lookups),
+            *self._view.oddities(),
+            *facts,
+            *self._view.cross_facts(self._view.used),
+        ]
+        stale = [address for address in self._view.used if address in self._view.in_hosts]
         if stale:
-            told.insert(0, fact("hosts-line", host=self._host.name, addresses=_list(stale)))
+            told.insert(0, fact("hosts-line", host=self._host.name, addresses=listed(stale)))
             return self._found(Cause.STALE_HOSTS, sure, told, behind)
         return self._found(Cause.POISONED_RESOLVER, sure, told, behind)
 
     def _wrongness(self) -> Confidence:
         """How sure it is that addresses are wrong that do not work where others do."""
-        if any(address in self._in_hosts for address in self._used) or self._oddities():
+        if any(address in self._view.in_hosts for address in self._view.used) or self._view.oddities():
             return Confidence.CERTAIN
-        shakes = [item for item in self._host.handshakes if item.address in self._used]
-        if any(item.verify_code == _OTHER_NAME for item in shakes) or self._no_name_answered(self._used):
+        shakes = [item for item in self._host.handshakes if item.address in self._view.used]
+        if any(item.verify_code == _OTHER_NAME for item in shakes) or self._view.no_name_answered(
+            self._view.used
+        ):
             return Confidence.CERTAIN
         return Confidence.LIKELY
 
     def _doubt(self) -> Confidence | None:
         """How sure it is that the system's addresses are wrong where no address at all works."""
-        shakes = [item for item in self._host.handshakes if item.address in self._used]
+        shakes = [item for item in self._host.handshakes if item.address in self._view.used]
         if any(item.verify_code == _OTHER_NAME for item in shakes):
             return Confidence.LIKELY  # a server of somebody else, with a certificate that is in order
-        if not self._reference or set(self._reference) & set(self._used):
+        if not self._view.reference or set(self._view.reference) & set(self._view.used):
             return None
         marks = {record.address: record.mark for item in self._host.lookups for record in item.records}
-        if all(marks.get(address) for address in self._used) and not all(
-            marks.get(address) for address in self._reference
+        if all(marks.get(address) for address in self._view.used) and not all(
+            marks.get(address) for address in self._view.reference
         ):
             return Confidence.CERTAIN
-        answered = [a for a in self._reference if _spoke(self._innocent(a))]
-        if answered and not any(_spoke(self._innocent(a)) for a in self._used):
+        answered = [a for a in self._view.reference if spoke(self._view.innocent(a))]
+        if answered and not any(spoke(self._view.innocent(a)) for a in self._view.used):
             return Confidence.LIKELY
         return None
 
@@ -177,13 +175,13 @@ class _Judge:
         self, addresses: Sequence[str], sure: Confidence = Confidence.CERTAIN, facts: Iterable[Fact] = ()
     ) -> Finding:
         """The addresses are right as far as one can know, and do not work."""
-        connected = [address for address in addresses if self._connects(address)]
+        connected = [address for address in addresses if self._view.connects(address)]
         told = [*facts]
         if not connected:
             return self._no_connection(addresses, told)
-        told.append(fact("tcp-connects", host=self._host.name, addresses=_list(connected)))
-        told += self._cross_facts(connected)
-        shakes = [shake for address in connected if (shake := self._named(address))]
+        told.append(fact("tcp-connects", host=self._host.name, addresses=listed(connected)))
+        told += self._view.cross_facts(connected)
+        shakes = [shake for address in connected if (shake := self._view.named(address))]
         if not shakes:
             return self._found(Cause.REGISTRY_FAILS, Confidence.POSSIBLE, told)
         if untrusted := [shake for shake in shakes if shake.outcome is Outcome.UNTRUSTED]:
@@ -194,22 +192,24 @@ class _Judge:
         cut = [shake for shake in shakes if shake.outcome in (Outcome.RESET, Outcome.CLOSED, Outcome.TIMEOUT)]
         if not cut:
             return self._found(Cause.REGISTRY_FAILS, Confidence.POSSIBLE, told)
-        if any(_spoke(self._innocent(shake.address)) for shake in cut):
+        if any(spoke(self._view.innocent(shake.address)) for shake in cut):
             return self._found(Cause.NAME_BASED_RESET, sure, told)
         encrypted = [item for item in self._host.lookups if item.encrypted]
         elsewhere = any(item.outcome is Outcome.OK for item in encrypted)
-        told += self._reach()
+        told += self._view.reach()
         return self._found(
             Cause.BLOCKED_ADDRESS, Confidence.LIKELY if elsewhere else Confidence.POSSIBLE, told
         )
 
     def _no_connection(self, addresses: Sequence[str], told: list[Fact]) -> Finding:
-        tried = [self._connections[address] for address in addresses if address in self._connections]
+        tried = [
+            self._view.connections[address] for address in addresses if address in self._view.connections
+        ]
         told += [
             fact("tcp-fails", address=item.address, port=item.port, outcome=item.outcome) for item in tried
         ]
-        told += self._reach()
-        if self._let_out():
+        told += self._view.reach()
+        if self._view.let_out():
             return self._found(Cause.BLOCKED_ADDRESS, Confidence.LIKELY, told)
         if not self._evidence.machine.default_route and all(item.outcome in _SILENT for item in tried):
             return self._found(Cause.NO_NETWORK, Confidence.CERTAIN, told)
@@ -259,132 +259,7 @@ class _Judge:
                     continue
         return None
 
-    # What was seen, as facts
-
-    def _connects(self, address: str) -> bool:
-        found = self._connections.get(address)
-        return found is not None and found.outcome is Outcome.OK
-
-    def _named(self, address: str) -> Handshake | None:
-        """The handshake with the right name, as the system would make it."""
-        return self._shake(address, self._host.name)
-
-    def _innocent(self, address: str) -> Handshake | None:
-        return self._shake(address, self._evidence.innocent)
-
-    def _shake(self, address: str, name: str) -> Handshake | None:
-        for item in self._host.handshakes:
-            if (item.address, item.server_name, item.segment) == (address, name, 0):
-                return item
-        return None
-
-    def _no_name_answered(self, addresses: Iterable[str]) -> bool:
-        """Whether TLS was tried there with another name too, and in vain."""
-        tried = [shake for address in addresses if (shake := self._innocent(address))]
-        return bool(tried) and not any(_spoke(shake) for shake in tried)
-
-    def _answers(self, lookups: Sequence[Lookup]) -> Fact:
-        """Who says what, each answer once."""
-        given: dict[tuple[str, str], list[str]] = {}
-        for item in lookups:
-            if item.addresses or item.outcome is Outcome.NO_SUCH_NAME:
-                given.setdefault((item.source, item.transport), []).extend(
-                    f"{record.address} ({record.mark})" if record.mark else record.address
-                    for record in item.records
-                )
-        said: dict[str, dict[str, list[str]]] = {}
-        for (source, transport), what in given.items():
-            answer = _list(sorted(what)) or str(Outcome.NO_SUCH_NAME)
-            ways = said.setdefault(answer, {}).setdefault(source, [])
-            if source not in ("system", "hosts") and transport not in ways:
-                ways.append(transport)
-        told = "; ".join(
-            f"{what} <- {_list(' '.join((source, *ways)) for source, ways in who.items())}"
-            for what, who in said.items()
-        )
-        return fact("answers", host=self._host.name, answers=told)
-
-    def _oddities(self) -> list[Fact]:
-        """What by itself speaks against the system's addresses."""
-        known = {record.address: record.mark for item in self._host.lookups for record in item.records}
-        plain = any(not known.get(address) for address in {*self._right, *self._reference})
-        found = [
-            fact("odd-address", address=address, mark=known[address])
-            for address in self._used
-            if plain and known.get(address)
-        ]
-        twice: dict[tuple[str, str], list[str]] = {}
-        for item in self._host.lookups:
-            for later in item.later:
-                answer = {record.address for record in later}
-                if answer and answer != set(item.addresses):
-                    pair = _list(item.addresses), _list(sorted(answer))
-                    twice.setdefault(pair, []).append(item.source)
-        return found + [
-            fact("two-answers", resolvers=_list(who), first=first, second=second)
-            for (first, second), who in twice.items()
-        ]
-
-    def _right_fact(self, addresses: Iterable[str]) -> Fact:
-        return fact("proven", host=self._host.name, addresses=_list(addresses))
-
-    def _cross_facts(self, addresses: Iterable[str]) -> list[Fact]:
-        found = []
-        for address in addresses:
-            for item in self._host.handshakes:
-                if item.address == address and item.outcome is not Outcome.OK:
-                    code = "tls-fails" if item.server_name == self._host.name else "innocent-fails"
-                    found.append(_shake_fact(code, item))
-                elif item.address == address and item.segment:
-                    found.append(_shake_fact("small-segments-work", item))
-                elif item.address == address and item.server_name != self._host.name:
-                    found.append(_shake_fact("innocent-works", item))
-        return found
-
-    def _reach(self) -> list[Fact]:
-        """How far the network lets one out at all."""
-        controls: list[Connection] = self._evidence.controls
-        works = [item for item in controls if item.outcome is Outcome.OK]
-        if works:
-            return [fact("others-reachable", addresses=_list(item.address for item in works))]
-        facts = (
-            [fact("nobody-reachable", addresses=_list(item.address for item in controls))] if controls else []
-        )
-        if not self._evidence.machine.default_route:
-            facts.append(fact("no-default-route"))
-        return facts
-
-    def _let_out(self) -> bool:
-        """Whether TCP gets out of this network to anybody."""
-        heard = (Outcome.OK, Outcome.UNTRUSTED, Outcome.NO_SUCH_NAME)
-        return any(item.outcome is Outcome.OK for item in self._evidence.controls) or any(
-            item.public and item.transport != "udp" and item.outcome in heard for item in self._host.lookups
-        )
-
     def _found(
         self, cause: Cause, sure: Confidence, facts: Iterable[Fact], behind: tuple[Finding, ...] = ()
     ) -> Finding:
         return Finding(cause, sure, tuple(facts), self._host.name, self._host.role, None, behind)
-
-
-def _spoke(shake: Handshake | None) -> bool:
-    """Whether a TLS server answered, be it to decline."""
-    answered = (Outcome.OK, Outcome.ALERT, Outcome.UNTRUSTED)
-    return shake is not None and (shake.outcome in answered or shake.received > 0)
-
-
-def _shake_fact(code: str, item: Handshake) -> Fact:
-    return fact(
-        code,
-        address=item.address,
-        name=item.server_name,
-        outcome=item.outcome,
-        detail=item.detail,
-        ms=f"{item.ms:.0f}",
-        received=item.received,
-        segment=item.segment,
-    )
-
-
-def _list(items: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(items))

@@ -176,18 +176,23 @@ async def _ask(
 async def _datagrams(
     query: dns.message.Message, address: str, port: int, answers: list[dns.message.Message], linger: float
 ) -> None:
-    """Ask by UDP, again each second, and take every answer until ``linger`` after the first."""
+    """Ask by UDP, and take every answer until ``linger`` after the first.
+
+    Where it had to be asked again nothing more is waited for: then a second answer is no wonder.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     backend = dns.asyncbackend.get_default_backend()
     target = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4][:2]
     async with await backend.make_socket(  # type: ignore[no-untyped-call]
         family, socket.SOCK_DGRAM, 0, None, target
     ) as sock:
+        asked = 0
         while not answers:
+            asked += 1
             await dns.asyncquery.send_udp(sock, query, None)
             with suppress(dns.exception.Timeout):
                 answers.append((await _receive(sock, query, 1.0))[0])
-        end = time.time() + linger
+        end = time.time() + (linger if asked == 1 else 0)
         with suppress(dns.exception.Timeout, OSError):
             while True:
                 answers.append((await _receive(sock, query, end - time.time()))[0])
