@@ -256,6 +256,18 @@ def test_an_unmarked_wrong_address_is_doubted_where_only_the_others_speak() -> N
     assert said(verdict) == (Cause.POISONED_RESOLVER, Confidence.LIKELY)
 
 
+def test_other_addresses_alone_are_no_doubt() -> None:
+    """Answers of a large host differ from place to place."""
+    cross = [
+        tls(OTHER, RESET),
+        tls(OTHER, Outcome.OK, INNOCENT),
+        tls(RIGHT, RESET),
+        tls(RIGHT, RESET, INNOCENT),
+    ]
+    verdict = judged(host([system(OTHER), TRUE], {OTHER: Outcome.OK, RIGHT: Outcome.OK}, cross))
+    assert said(verdict) == (Cause.NAME_BASED_RESET, Confidence.CERTAIN)
+
+
 def test_a_name_that_is_denied_hides_the_path_behind_it() -> None:
     cross = [tls(RIGHT, RESET), tls(RIGHT, Outcome.OK, INNOCENT)]
     verdict = judged(host([system(), TRUE], {RIGHT: Outcome.OK}, cross))

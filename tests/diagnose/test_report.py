@@ -1,0 +1,179 @@
+"""The report: complete, the same in both languages, and fit to be shown."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from glasstunnel.diagnose import causes, remedies, story
+from glasstunnel.diagnose.addresses import Mask
+from glasstunnel.diagnose.evidence import Connection, Host, Lookup, Outcome
+from glasstunnel.diagnose.machine import Proxies
+from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.report import as_json, as_text, json_text, own_addresses, remedies_as_text
+from glasstunnel.diagnose.verdict import reach_verdict
+from tests.diagnose.seen import (
+    AUTH,
+    FORGED,
+    HOME,
+    INNOCENT,
+    MANIFEST,
+    RESOLVER,
+    RIGHT,
+    asked,
+    certificate,
+    evidence,
+    host,
+    reply,
+    system,
+    tls,
+)
+
+SOURCE = Path(story.__file__).parent
+RESET = Outcome.RESET
+LYING = host(
+    [
+        system(FORGED),
+        asked(HOME, "udp", FORGED, public=False, later=[[RIGHT], []]),
+        asked(HOME, "tcp", outcome=Outcome.GARBLED, public=False),
+        asked(RESOLVER, "tls", RIGHT),
+        Lookup(RESOLVER, "tls", "AAAA", Outcome.NO_SUCH_NAME, detail="no address", public=True),
+    ],
+    {FORGED: Outcome.OK, RIGHT: Outcome.OK},
+    [tls(FORGED, RESET), tls(FORGED, RESET, INNOCENT), tls(RIGHT)],
+    [reply("/v2/", 401), reply(MANIFEST, 0, outcome=RESET)],
+)
+TOKEN = host(handshakes=[tls(RIGHT, RESET, AUTH), tls(RIGHT, Outcome.OK, INNOCENT)], role="token", name=AUTH)
+
+
+def shown(*hosts: Host, **facts: Any) -> str:
+    seen = evidence(*hosts, **facts)
+    return as_text(reach_verdict(seen), seen, str, "1.2")
+
+
+def test_every_cause_confidence_and_outcome_has_a_sentence() -> None:
+    assert story.CAUSES.keys() == set(causes.Cause)
+    assert story.CONFIDENCES.keys() == set(causes.Confidence)
+    assert story.OUTCOMES.keys() == set(Outcome)
+
+
+def test_every_fact_remedy_and_warning_of_the_code_has_a_sentence_and_no_other() -> None:
+    code = "".join(path.read_text() for path in SOURCE.glob("*.py") if path.name != "story.py")
+    quoted = set(re.findall(r'"([a-z-]+)"', code))
+    assert set(re.findall(r'\bfact\(\s*"([a-z-]+)"', code)) <= story.FACTS.keys()
+    for table in (story.FACTS, story.REMEDIES, story.WARNINGS):
+        assert table.keys() <= quoted
+
+
+def test_the_text_tells_the_verdict_the_evidence_the_layers_and_the_machine() -> None:
+    text = shown(LYING, TOKEN, system="debian 12", name_servers=(HOME,), nsswitch="files dns", mtu=1500)
+    assert text.startswith("glasstunnel 1.2 diagnose docker-pull docker.io/library/hello-world:latest\n")
+    assert "Verdict: the resolver gives registry-1.docker.io addresses that are not its own\n" in text
+    assert "Cause: poisoned-resolver, certain\n" in text
+    assert "Behind it: the registry answers, but its token service auth.docker.io fails (something on" in text
+    assert "[token-host / name-based-reset, certain]\n" in text
+    assert f"    name  {FORGED} (known forgery (Facebook))  <- system getaddrinfo\n" in text
+    assert f"{FORGED} ttl 60 (known forgery (Facebook)), then {RIGHT}  <- {HOME} udp\n" in text
+    assert (
+        f"    name  {RIGHT} ttl 60  <- {RESOLVER} tls\n" in text
+    )  # that there is no AAAA goes without saying
+    assert f"    name  garbled  <- {HOME} tcp\n" in text
+    assert f"    tls   {FORGED:<15} {INNOCENT}: reset 0 ms\n" in text
+    assert f"    http  https://registry-1.docker.io/v2/ via {RIGHT}: 401 0 ms\n" in text
+    assert "  default route: eth0, mtu 1500\n" in text
+
+
+def test_what_is_odd_about_the_machine_is_told() -> None:
+    text = shown(
+        host(proxy="http://p:1"),
+        resolved=True,
+        upstream=("9.9.9.9",),
+        daemon=True,
+        running=Proxies("dockerd", "http://p:1", "", "x"),
+        configured=Proxies("docker.service", "", "http://q:1"),
+        environment=Proxies("environment", "", "http://r:1"),
+        mirrors=("https://m.cn",),
+        daemon_dns=("8.8.8.8",),
+        faults=["a fault"],
+        default_route=False,
+        interface="",
+    )
+    for line in (
+        "registry  registry-1.docker.io:443  via http://p:1",
+        "resolv.conf: - (systemd-resolved: 9.9.9.9)",
+        "default route: -",
+        "daemon: dockerd",
+        "proxy (dockerd): http://p:1, NO_PROXY x",
+        "the proxy of this shell's environment is not the daemon's",
+        "the daemon runs with other proxies than its files say: restart it",
+        "registry-mirrors: https://m.cn",
+        "daemon.json sets dns to 8.8.8.8: for containers only, a pull does not use it",
+        "a fault",
+    ):
+        assert f"{line}\n" in text
+    assert "daemon: Docker Desktop\n" in shown(host(), desktop=True)
+
+
+def test_a_handshake_is_told_with_its_certificate_and_its_small_segments() -> None:
+    text = shown(
+        host(handshakes=[tls(RIGHT, Outcome.UNTRUSTED, certificate=certificate()), tls(RIGHT, segment=536)])
+    )
+    assert "registry-1.docker.io: untrusted 0 ms by CN=Inspection Gateway\n" in text.replace("  by", " by")
+    assert "registry-1.docker.io (segments of 536): ok 0 ms\n" in text
+
+
+def test_remedies_are_numbered_with_their_warnings_and_how_to_undo_them() -> None:
+    ways = [Remedy("pin", "system", ("do",), ("undo",), ("pin-goes-stale",)), Remedy("wait", "")]
+    assert remedies_as_text(ways, str) == (
+        "\n1. For the moment: pin an address that is right (as root)\n"
+        "   Beware: addresses of large registries change within hours: take the line out again soon\n"
+        "     do\n   To undo it:\n     undo\n"
+        "\n2. Wait as long as the answer says, or use a mirror of your own\n"
+    )
+    assert remedies_as_text([], str) == ""
+
+
+def test_the_json_report_has_the_verdict_the_remedies_and_everything_that_was_seen() -> None:
+    seen = evidence(LYING, TOKEN)
+    verdict = reach_verdict(seen)
+    document = as_json(verdict, remedies.remedies(verdict, seen, ()), seen)
+    told = json.loads(json_text(document, str))
+    assert told["format"] == 1
+    assert told["image"] == "docker.io/library/hello-world:latest"
+    found = told["verdict"]
+    assert (found["cause"], found["class"], found["exit_status"]) == ("poisoned-resolver", "names", 11)
+    assert (found["confidence"], found["host"], found["role"]) == (
+        "certain",
+        "registry-1.docker.io",
+        "registry",
+    )
+    assert found["why"] is None
+    assert [item["cause"] for item in found["also"]] == ["token-host"]
+    assert found["evidence"][1] == {
+        "code": "odd-address",
+        "address": FORGED,
+        "mark": "known forgery (Facebook)",
+        "text": f"{FORGED} is no address of a public registry: known forgery (Facebook)",
+    }
+    assert told["layers"]["hosts"][0]["lookups"][0]["records"][0]["address"] == FORGED
+    assert {remedy["code"] for remedy in told["remedies"]} >= {"pin"}
+
+
+def test_a_report_that_is_shown_hides_what_is_the_users_own() -> None:
+    lying = host(
+        LYING.lookups, replies=[reply("/v2/", 401, headers={"docker-ratelimit-source": "203.0.113.9"})]
+    )
+    lying.connections = [
+        Connection(RIGHT, 443, Outcome.OK, local="203.0.113.7"),
+        Connection(RIGHT, 443, Outcome.OK, local="127.0.0.1"),
+        Connection(RIGHT, 443, Outcome.OK, local="fe80::2%eth0"),
+        Connection(RIGHT, 443, Outcome.OK, local="somewhere"),
+    ]
+    seen = evidence(lying)
+    assert own_addresses(seen) == {"203.0.113.7", "203.0.113.9", "fe80::2"}
+    verdict = reach_verdict(seen)
+    told = json_text(as_json(verdict, [], seen), Mask(own_addresses(seen)))
+    assert HOME not in told
+    assert "203.0.113" not in told
+    assert FORGED in told
+    assert RESOLVER in told
