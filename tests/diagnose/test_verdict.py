@@ -366,7 +366,7 @@ def test_right_addresses_that_do_not_work_where_other_right_ones_do_are_blocked(
             Cause.PROXY_NEEDED,
             Confidence.LIKELY,
         ),
-        ([], {}, False, False, Cause.NO_NETWORK, Confidence.CERTAIN),
+        ([asked(RESOLVER, "tls", outcome=SILENT)], {}, False, False, Cause.NO_NETWORK, Confidence.CERTAIN),
     ],
 )
 def test_how_far_the_network_lets_one_out_decides(
@@ -457,6 +457,12 @@ def test_a_proxy_is_needed_where_nothing_else_leads_out_and_one_that_others_use_
     verdict = judged(seen, reachable=False, elsewhere=(apt,))
     assert said(verdict) == (Cause.PROXY_NEEDED, Confidence.CERTAIN)
     assert codes(verdict)[-1] == "known-proxy-works"
+
+
+def test_a_host_that_was_asked_by_a_known_proxy_only_is_not_held_to_its_layers() -> None:
+    seen = host([system(RIGHT)], {RIGHT: SILENT}, [], [reply("/v2/", 401, via=PROXY)])
+    token = host([], {}, [], [reply("/token", on=AUTH, via=PROXY)], role="token", name=AUTH)
+    assert judged(seen, token, reachable=False).also == ()
 
 
 # The other hosts
