@@ -14,7 +14,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,13 +68,10 @@ def open_tun(name: str, namespace: Namespace, *, offload: bool) -> Tun:
     Raises:
         HostError: as :class:`~glasstunnel.host.tun.Tun` does.
     """
-    with closing(Namespace()) as anteroom, anteroom, Netlink() as net:
-        tun = Tun(name, offload=offload)
-        try:
-            net.move(name, namespace.fd)
-        except HostError:
-            tun.close()
-            raise
+    with closing(Namespace()) as anteroom, anteroom, Netlink() as net, ExitStack() as failed:
+        tun = failed.enter_context(closing(Tun(name, offload=offload)))
+        net.move(name, namespace.fd)
+        failed.pop_all()
     return tun
 
 
