@@ -1,11 +1,17 @@
 """``glasstunnel toyvpn``: what is wrong with a command line is one sentence, and nothing was done."""
 
+import argparse
+import inspect
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from glasstunnel.cli import toyvpn
 from glasstunnel.cli.main import main
 from glasstunnel.cli.toyvpn import VARIABLE
+from glasstunnel.operate import toyvpn as operate
 from tests.cli.program import Done
 
 Glasstunnel = Callable[..., Done]
@@ -104,3 +110,22 @@ def test_the_help_says_what_protects_and_what_does_not(glasstunnel: Glasstunnel)
     assert done.status == 0
     assert "neither encrypts nor authenticates" in done.out
     assert "use WireGuard" in done.out
+
+
+def test_the_reference_names_every_option_and_every_event() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "reference" / "toyvpn.md").read_text()
+    parser = argparse.ArgumentParser()
+    toyvpn.configure(parser)
+    (ends,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    options = {
+        option
+        for end in ends.choices.values()
+        for action in end._actions
+        for option in action.option_strings
+        if option not in ("-h", "--help")
+    }
+    assert {option for option in options if f"`{option}" not in page} == set()
+    told = set(re.findall(r'(?:tell\(|_tell\(\s*)"([a-z ]+)"', inspect.getsource(operate)))
+    assert len(told) > 8
+    assert {event for event in told if f"| `{event}` |" not in page} == set()
