@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from math import inf
 
-from glasstunnel.ip import packet
+from glasstunnel.toyvpn.data import well_formed
 from glasstunnel.toyvpn.events import (
     Burst,
     Connected,
@@ -186,24 +186,28 @@ class Client:
 
     def open(self, now: float, burst: Burst, path: Path, ecn: int = 0) -> Opened:
         """Datagrams of any kind from the server: which rows are packets for the TUN."""
-        rows: list[int] = []
+        if path.remote != self.path.remote:
+            self.drops[Drop.UNKNOWN_SOURCE] += burst.n
+            return Opened([], [])
         events: list[Event] = []
+        data: list[int] = []
         for row in range(burst.n):
-            data = burst.plain[row][: burst.size[row]]
-            size = len(data)
-            if path.remote != self.path.remote:
-                self.drops[Drop.UNKNOWN_SOURCE] += 1
-            elif not size or not data[0]:
-                events += self.receive(now, bytes(data))
-            elif self.state is not State.CONNECTED:
-                self.drops[Drop.NOT_CONNECTED] += 1
-            elif size > BUFFER or packet.total_length(data, 0, size) != size:
-                self.drops[Drop.NOT_IP] += 1
+            if burst.size[row] and burst.plain[row][0]:
+                data.append(row)
             else:
-                rows.append(row)
-        if rows:
+                events += self.receive(now, bytes(burst.plain[row][: burst.size[row]]))
+        if self.state is not State.CONNECTED:
+            self._drop(Drop.NOT_CONNECTED, len(data))
+            return Opened([], events)
+        packets = well_formed(burst, data)
+        self._drop(Drop.NOT_IP, len(data) - len(packets))
+        if packets:
             self._hear(now)
-        return Opened(rows, events)
+        return Opened(packets, events)
+
+    def _drop(self, reason: Drop, number: int) -> None:
+        if number:
+            self.drops[reason] += number
 
     def _hear(self, now: float) -> None:
         self._heard, self._refused = now, -inf

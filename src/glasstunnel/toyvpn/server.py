@@ -43,6 +43,7 @@ from math import inf
 from glasstunnel.ip import packet
 from glasstunnel.toyvpn import echoes
 from glasstunnel.toyvpn.attempts import Attempts
+from glasstunnel.toyvpn.data import well_formed
 from glasstunnel.toyvpn.events import (
     Began,
     Burst,
@@ -149,39 +150,49 @@ class Server:
         return Sealed(session.path)
 
     def open(self, now: float, burst: Burst, path: Path, ecn: int = 0) -> Opened:
-        """Datagrams of any kind that came along one ``path``: which rows are packets for the TUN."""
-        rows: list[int] = []
+        """Datagrams of any kind that came along one ``path``: which rows are packets for the TUN. What the
+        control messages among them say holds for the rest.
+        """
         events: list[Event] = []
+        data: list[int] = []
         for row in range(burst.n):
-            data = burst.plain[row][: burst.size[row]]
-            if not len(data) or not data[0]:
-                events += self._control(now, bytes(data), path)
-            elif self._accepts(now, data, path, events):
-                rows.append(row)
-        return Opened(rows, events)
+            if burst.size[row] and burst.plain[row][0]:
+                data.append(row)
+            else:
+                events += self._control(now, bytes(burst.plain[row][: burst.size[row]]), path)
+        packets = well_formed(burst, data)
+        self._drop(Drop.NOT_IP, len(data) - len(packets))
+        session = self._sessions.at.get(path.remote)
+        if session and data:
+            events += self._hear(now, session, path)
+            packets = self._accept(now, burst, packets, session)
+        elif packets:
+            self.drops[Drop.UNKNOWN_SOURCE] += len(packets)
+            events += self._from_elsewhere(now, packet.source(burst.plain[packets[0]]), path)
+            packets = []
+        return Opened(packets, events)
 
-    def _accepts(self, now: float, data: memoryview, path: Path, events: list[Event]) -> bool:
-        size = len(data)
-        if size > BUFFER or packet.total_length(data, 0, size) != size:
-            self.drops[Drop.NOT_IP] += 1
-            return False
-        source, session = packet.source(data), self._sessions.at.get(path.remote)
-        if session is None:
-            events += self._from_elsewhere(now, source, path)
-            return False
-        events += self._hear(now, session, path)
-        if source not in session.packed:
-            self.drops[Drop.WRONG_SOURCE] += 1
-            return False
-        awaited, session.packet, session.confirmed = session.asked >= session.packet, now, True
-        session.rx_packets += 1
-        session.rx_bytes += size
-        return not (awaited and session.echo and echoes.is_answer(data, session.echo[0]))
+    def _accept(self, now: float, burst: Burst, rows: list[int], session: Session) -> list[int]:
+        """Which of these packets are the session's, answers to the server's own questions aside."""
+        plain, source_of, own = burst.plain, packet.source, session.packed
+        accepted = [row for row in rows if source_of(plain[row]) in own]
+        self._drop(Drop.WRONG_SOURCE, len(rows) - len(accepted))
+        if accepted:
+            is_awaited, session.packet, session.confirmed = session.asked >= session.packet, now, True
+            session.rx_packets += len(accepted)
+            session.rx_bytes += sum(burst.size[row] for row in accepted)
+            if is_awaited and session.echo:
+                asker, size = session.echo[0], burst.size
+                return [row for row in accepted if not echoes.is_answer(plain[row][: size[row]], asker)]
+        return accepted
+
+    def _drop(self, reason: Drop, number: int) -> None:
+        if number:
+            self.drops[reason] += number
 
     def _from_elsewhere(self, now: float, source: bytes, path: Path) -> list[Event]:
         """Data from a path without a session: perhaps a session's client, whose NAT has forgotten it."""
         session = self._sessions.of.get(source)
-        self.drops[Drop.UNKNOWN_SOURCE] += 1
         if session is None or session.path.remote[0] != path.remote[0]:
             return self._refuse(now, path)
         return [] if session.rival else self._challenge(now, session, Rival(path, session.token, False))
