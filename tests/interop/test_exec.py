@@ -110,6 +110,44 @@ def test_what_it_sees_of_names_and_interfaces_is_what_is_in_there(lab: Lab, conf
     assert "127.0.0.1" in output(lab, config, "getent ahosts localhost; ls /sys/fs/cgroup")
 
 
+def test_a_name_service_of_the_machine_is_out_of_reach(lab: Lab, config: Path, tmp_path: Path) -> None:
+    """With systemd-resolved the file is a link into its directory, and is replaced while the program runs."""
+    layers = tmp_path / "layers"
+    place = "/run/systemd/resolve"
+    script = f"""
+        mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs {tmp_path} && mkdir -p {layers}/up {layers}/work
+        mount -t overlay etc -o lowerdir=/etc,upperdir={layers}/up,workdir={layers}/work /etc
+        mkdir -p {place} /run/nscd && touch /run/nscd/socket {place}/io.systemd.Resolve
+        echo nameserver 127.0.0.53 > {place}/stub && ln -sf {place}/stub /etc/resolv.conf
+        echo 'hosts: files resolve [!UNAVAIL=return] dns' > /etc/nsswitch.conf
+        cat > {config} && mkfifo begun end
+        {
+        " ".join(
+            arguments(
+                config,
+                "bash",
+                "-c",
+                "'echo > begun; read < end; cat /etc/resolv.conf; "
+                "ls -A /run/nscd /run/systemd/resolve; grep hosts: /etc/nsswitch.conf'",
+            )
+        )
+    } &
+        read < begun && echo nameserver 127.0.0.1 > {place}/new && mv {place}/new {place}/stub
+        echo > end; wait; cat {place}/stub
+    """
+    with lab.ours.namespace:
+        said = run("unshare", "--mount", "bash", "-c", f"cd {tmp_path}; {script}", text=config.read_text())
+    assert said.split("\n") == [
+        f"nameserver {lab.theirs.inner[4]}",
+        "/run/nscd:",
+        "",
+        "/run/systemd/resolve:",
+        "stub",
+        "hosts: files dns ",
+        "nameserver 127.0.0.1",
+    ]
+
+
 def test_without_dns_in_the_configuration_it_says_so_and_the_file_stays(lab: Lab, config: Path) -> None:
     config.write_text(config.read_text().replace("DNS", "# DNS"))
     with lab.ours.namespace:

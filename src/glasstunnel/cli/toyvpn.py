@@ -99,6 +99,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     client.add_argument(
         "--no-dns", action="store_true", help="leave the system's name servers and search domains as they are"
     )
+    client.add_argument(
+        "--namespace",
+        action="store_true",
+        help='in a network namespace of its own, for the programs of "glasstunnel exec TUN"',
+    )
     for end in (server, client):
         end.add_argument("--json", action="store_true", help="print what happens as JSON, one object a line")
         end.add_argument("-q", "--quiet", action="store_true", help="do not print the steps that are done")
@@ -126,7 +131,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         server = Endpoint(arguments.host, arguments.port)
         toyvpn.run_client(
-            toyvpn.ClientConfig(arguments.interface, server, secret, not arguments.no_dns), say, tell
+            toyvpn.ClientConfig(
+                arguments.interface, server, secret, not arguments.no_dns, arguments.namespace
+            ),
+            say,
+            tell,
         )
     return 0
 

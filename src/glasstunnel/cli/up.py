@@ -43,6 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write the keys of every handshake to FILE, with which Wireshark opens a capture",
     )
+    parser.add_argument(
+        "--namespace",
+        action="store_true",
+        help='in a network namespace of its own, for the programs of "glasstunnel exec"; no command of the '
+        "configuration is run",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and do nothing")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what is done")
     parser.add_argument("-v", "--verbose", action="store_true", help="log every session too")
@@ -58,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in files.warnings(file, config):
         print(f"Warning: {warning}", file=sys.stderr)
     if arguments.dry_run:
-        up.dry_run(name, config, print)
+        up.dry_run(name, config, print, apart=arguments.namespace)
     else:
         say = _nothing if arguments.quiet else _tell
         up.up(
@@ -68,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             foreground=arguments.foreground,
             say=say,
             observe=_observe(arguments.capture, arguments.key_log),
+            apart=arguments.namespace,
         )
     return 0
 

@@ -14,7 +14,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +58,8 @@ def make_namespace() -> Namespace:
     namespace = Namespace()
     with namespace:
         for path, value in zip(_USERS, here, strict=True):
-            path.write_text(value)
+            with suppress(OSError):  # in a user namespace there may be no such groups
+                path.write_text(value)
     return namespace
 
 

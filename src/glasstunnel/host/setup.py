@@ -116,7 +116,8 @@ class Setup:
         """Let an interface that :meth:`create_toy` has made be as new; its core and its sockets go on."""
         self.tunnel.unfollow()
         self._journal.unwind_to(self._created)
-        self._net.clear(self.name)
+        with self._network() as net:
+            net.clear(self.name)
 
     def follow(self) -> None:
         """From now on, serve the interface while it is up."""

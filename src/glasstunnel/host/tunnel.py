@@ -104,7 +104,7 @@ class Tunnel(Generic[AnyCore]):
         """Do not follow it any more: what comes is a change of our own."""
         if self._link:
             self._link.close()
-            self._link = None
+            self._link, self._link_is_up = None, False
 
     def up(self) -> None:
         """The interface is up: open the sockets, and speak to the peers that have a persistent keepalive.

@@ -79,12 +79,17 @@ def plan_apart(name: str, config: Config, net: Netlink, resolve: Resolve) -> Ite
         if not _covered(prefix, connected):
             yield route(name, prefix)
     yield Step("", Setup.before_commands_up)
+    yield door(interface.dns_servers, interface.dns_search)
 
-    def door(setup: Setup) -> None:
+
+def door(servers: Sequence[str], search: Sequence[str]) -> Step:
+    """Let programs in; their names are asked of these servers, and completed with these domains."""
+
+    def let_in(setup: Setup) -> None:
         assert isinstance(setup, Apart)
-        setup.door(interface.dns_servers, interface.dns_search)
+        setup.door(servers, search)
 
-    yield Step("", door)
+    return Step("", let_in)
 
 
 def make_device(config: Config, resolve: Resolve) -> Device:

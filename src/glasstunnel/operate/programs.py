@@ -25,8 +25,17 @@ _PAUSE = 0.02  # seconds between two looks at what they do
 
 
 def joined(name_or_file: str) -> Room | None:
-    """The namespace of the interface of this name, if there is one, whoever made it, and from whatever."""
-    return None if "/" in name_or_file or name_or_file.endswith(".conf") else apart.knock(name_or_file)
+    """The namespace of the interface of this name, if there is one, whoever made it, and from whatever.
+
+    Raises:
+        HostError: if there is one, and nobody is let in for too long, as while it is not connected.
+    """
+    if "/" in name_or_file or name_or_file.endswith(".conf"):
+        return None
+    name, deadline = name_or_file, time.monotonic() + _PATIENCE
+    while not (found := apart.knock(name)) and journal.is_apart(name) and journal.holder(name):
+        _wait(name, deadline)
+    return found
 
 
 def room(name: str, config: Config, file: Path, say: Say) -> Room:
@@ -37,11 +46,7 @@ def room(name: str, config: Config, file: Path, say: Say) -> Room:
     """
     deadline = time.monotonic() + _PATIENCE
     while not (found := apart.knock(name) or _make(name, config, file, say)):
-        if time.monotonic() > deadline:
-            raise HostError(
-                f"{name} is neither coming up nor down: its process {journal.holder(name)} works on it"
-            )
-        time.sleep(_PAUSE)
+        _wait(name, deadline)
     return found
 
 
@@ -55,6 +60,12 @@ def run(found: Room, who: Person, command: Sequence[str]) -> NoReturn:
     environment = program.environment_of(who, os.environ) if who.uid != os.getuid() else os.environ
     program.become(who)
     program.execute(command, environment)
+
+
+def _wait(name: str, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise HostError(f"{name} does not come up: its process {journal.holder(name)} still works on it")
+    time.sleep(_PAUSE)
 
 
 def _make(name: str, config: Config, file: Path, say: Say) -> Room | None:

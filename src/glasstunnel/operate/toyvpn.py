@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from glasstunnel.host import daemon, nat
+from glasstunnel.host.apart import Apart, make_namespace
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.netlink import Netlink
 from glasstunnel.host.resolve import resolve
 from glasstunnel.host.setup import Setup
 from glasstunnel.host.toyvpn import ToyCore, Unanswered
 from glasstunnel.ip.address import InterfaceAddress, Prefix, format_address, mask
-from glasstunnel.operate.plan import Step, dns, marked_route, route
+from glasstunnel.operate.plan import Step, dns, door, marked_route, route
 from glasstunnel.operate.serve import serve
 from glasstunnel.operate.values import Endpoint
 from glasstunnel.toyvpn.client import Client
@@ -72,12 +73,14 @@ class ClientConfig:
         server: where the server is.
         secret: shared with it.
         dns: whether to use the name servers and search domains that the server gives.
+        apart: whether it is for programs only, in a namespace of its own.
     """
 
     interface: str
     server: Endpoint
     secret: bytes
     dns: bool = True
+    apart: bool = False
 
 
 def run_server(config: ServerConfig, say: Callable[[str], None], tell: Tell) -> None:
@@ -218,7 +221,7 @@ def run_client(config: ClientConfig, say: Callable[[str], None], tell: Tell) -> 
     with daemon.interrupted_by(*daemon.ENDING):
         path = resolve(*config.server, say=partial(tell, "waiting"))
     run = ClientRun(config, path, say, tell)
-    serve(config.interface, run.prepare, run.steps, say, lambda: None)
+    serve(config.interface, run.prepare, run.steps, say, lambda: None, apart=config.apart)
     tell("stopped", "disconnected")
 
 
@@ -228,18 +231,20 @@ class ClientRun:
     def __init__(self, config: ClientConfig, path: Path, say: Callable[[str], None], tell: Tell) -> None:
         self._config, self._path, self._say, self._tell = config, path, say, tell
         self._core = ToyCore(Client(config.secret, os.urandom(TOKEN_SIZE), path))
+        self._namespace = make_namespace() if config.apart else None
         self._setup: Setup
         self._net: Netlink
 
     def prepare(self, *parts: object) -> Setup:
         """As :data:`~glasstunnel.operate.serve.Prepare`."""
-        self._setup = Setup(self._config.interface, *parts)  # type: ignore[arg-type]
+        make = partial(Apart, self._namespace) if self._namespace else Setup
+        self._setup = make(self._config.interface, *parts)  # type: ignore[arg-type]
         return self._setup
 
     def steps(self, net: Netlink) -> Iterator[Step]:
         """What is done before the server has answered."""
         self._net = net
-        if _exists(self._config.interface):
+        if not self._namespace and _exists(self._config.interface):
             raise HostError(f"there is already an interface {self._config.interface}")
         yield Step(
             f"ip tuntap add {self._config.interface} mode tun",
@@ -291,8 +296,17 @@ def client_steps(
         yield Step(f"ip address add {address} dev {name}", partial(Setup.address, address=address))
     overhead = _OVERHEAD[6 if ":" in host else 4]
     yield _link_up(name, parameters.mtu or (net.path_mtu(host) or _USUAL_MTU) - overhead)
-    if config.dns and (parameters.dns or parameters.search):
-        yield dns(name, [format_address(one) for one in parameters.dns], parameters.search)
+    servers = [format_address(one) for one in parameters.dns] if config.dns else []
+    search = parameters.search if config.dns else ()
+    if config.apart:
+        for prefix in dict.fromkeys(parameters.routes):
+            if not any(_holds(one.network, prefix) for one in parameters.addresses):
+                yield route(name, prefix)
+        yield Step("", Setup.follow)
+        yield door(servers, search)
+        return
+    if servers or search:
+        yield dns(name, servers, search)
     packed = _packed(host)
     marked: set[int] = set()  # versions whose rules stand
     # The longest prefix first, so that the way out is cut off last

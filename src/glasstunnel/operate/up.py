@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from glasstunnel.host import control, daemon, journal
-from glasstunnel.host.apart import Apart
+from glasstunnel.host.apart import Apart, make_namespace
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.journal import Journal
 from glasstunnel.host.namespace import Namespace
@@ -38,7 +38,14 @@ Observe = Callable[[Device], Observer]
 
 
 def up(
-    name: str, config: Config, file: Path, *, foreground: bool, say: Say, observe: Observe | None = None
+    name: str,
+    config: Config,
+    file: Path,
+    *,
+    foreground: bool,
+    say: Say,
+    observe: Observe | None = None,
+    apart: bool = False,
 ) -> None:
     """Bring the interface ``name`` up and return, or with ``foreground`` stay until a signal ends it.
 
@@ -48,11 +55,13 @@ def up(
         foreground: whether to serve it in this process.
         say: is told each step as it is done.
         observe: makes an observer of the tunnel.
+        apart: whether it is for programs only, in a namespace that stays until the interface goes.
 
     Raises:
         HostError: if it did not come to work; nothing of it is left then.
     """
-    work = partial(_serve, name, config, file, say, observe, None)
+    namespace = make_namespace() if apart else None
+    work = partial(_serve, name, config, file, say, observe, namespace, stays=True)
     if foreground:
         work(daemon.notify_ready)
     else:
@@ -67,13 +76,13 @@ def up_apart(name: str, config: Config, file: Path, namespace: Namespace, *, say
     Raises:
         HostError: if it did not come to work; nothing of it is left then.
     """
-    daemon.spawn_by_another(partial(_serve, name, config, file, say, None, namespace))
+    daemon.spawn_by_another(partial(_serve, name, config, file, say, None, namespace, stays=False))
 
 
-def dry_run(name: str, config: Config, say: Say) -> None:
+def dry_run(name: str, config: Config, say: Say, *, apart: bool = False) -> None:
     """Tell the steps that :func:`up` would do, and do none."""
     with Netlink() as net:
-        for step in plan(name, config, net, partial(_resolve, retries=0)):
+        for step in (plan_apart if apart else plan)(name, config, net, partial(_resolve, retries=0)):
             if step.text:
                 say(step.text)
 
@@ -149,8 +158,10 @@ def _serve(
     observe: Observe | None,
     namespace: Namespace | None,
     ready: Callable[[], None],
+    *,
+    stays: bool,
 ) -> None:
-    """Bring up, in ``namespace`` if there is one, serve, undo."""
+    """Bring up, in ``namespace`` if there is one, serve, undo; unless it stays, let go of the namespace."""
     interface = config.interface
     prepare = partial(
         partial(Apart, namespace) if namespace else Setup,
@@ -163,7 +174,7 @@ def _serve(
     steps = plan_apart if namespace else plan
 
     def stands() -> None:
-        if namespace:
+        if namespace and not stays:
             namespace.close()
         ready()
 
