@@ -221,7 +221,7 @@ def run_client(config: ClientConfig, say: Callable[[str], None], tell: Tell) -> 
     with daemon.interrupted_by(*daemon.ENDING):
         path = resolve(*config.server, say=partial(tell, "waiting"))
     run = ClientRun(config, path, say, tell)
-    serve(config.interface, run.prepare, run.steps, say, lambda: None, apart=config.apart)
+    serve(config.interface, run.prepare, run.steps, say, run.ready, apart=config.apart)
     tell("stopped", "disconnected")
 
 
@@ -250,8 +250,11 @@ class ClientRun:
             f"ip tuntap add {self._config.interface} mode tun",
             partial(Setup.create_toy, core=self._core, on_event=self._heard),
         )
-        self._tell("asking", f"asking {_shown(self._path.remote)}", server=_shown(self._path.remote))
         yield Step("", lambda setup: setup.tunnel.up())
+
+    def ready(self) -> None:
+        """From here on a signal is a wish to disconnect."""
+        self._tell("asking", f"asking {_shown(self._path.remote)}", server=_shown(self._path.remote))
 
     def _heard(self, event: object) -> None:
         server = _shown(self._path.remote)
