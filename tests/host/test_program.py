@@ -64,3 +64,9 @@ def test_what_there_is_no_program_for_has_the_status_of_env(
         with pytest.raises(program.ExecutionError) as caught:
             program.execute([command], os.environ)
         assert caught.value.status == status
+
+
+def test_a_user_who_is_logged_in_has_his_runtime_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For sound and the session's bus; sudo does not pass it on."""
+    monkeypatch.setattr("os.path.isdir", lambda path: path == "/run/user/4711")
+    assert program.environment_of(Person(4711, 4711), {})["XDG_RUNTIME_DIR"] == "/run/user/4711"

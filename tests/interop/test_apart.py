@@ -3,15 +3,18 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from glasstunnel.host import journal
+from glasstunnel.host.apart import make_namespace, open_tun
 from glasstunnel.host.namespace import Namespace
+from glasstunnel.host.tun import Tun
 from tests.interop.end import End, two_hosts
 from tests.interop.far import Far, seen_as, who_am_i
-from tests.interop.lab import Host, Lab, glasstunnel, run, until
+from tests.interop.lab import Host, Lab, glasstunnel, interface_name, run, until
 from tests.interop.system import state
 from tests.interop.toyvpn import POOL, client, server
 
@@ -111,3 +114,24 @@ def test_the_environment_has_no_secret_of_the_tunnel(lab: Lab, tmp_path: Path) -
         refused = glasstunnel("exec", "--user", "nobody", config, "--", "ls", str(journal.DIRECTORY))
     assert len(done.stdout.split()) <= 4 + (os.environ.get("COVERAGE_PROCESS_START") is not None)
     assert "Permission denied" in refused.stderr
+
+
+def test_the_namespace_ends_although_the_tun_is_open(hosts: tuple[Namespace, Namespace]) -> None:
+    """And with it the interface; the namespace in which the TUN was opened is another."""
+    name = interface_name()
+    with hosts[1]:
+        room = make_namespace()
+        with closing(open_tun(name, room, offload=False)) as tun:
+            assert name not in run("ip", "link")
+            with room:
+                assert name in run("ip", "link")
+            room.close()
+            until(lambda: is_deleted(tun), "its interface is gone")
+
+
+def is_deleted(tun: Tun) -> bool:
+    try:
+        tun.current_name()
+    except OSError:
+        return True
+    return False
