@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,10 +13,20 @@ import pytest
 from glasstunnel.host.namespace import Namespace, veth_pair
 from glasstunnel.toyvpn.sample_client import State
 from tests.interop.end import End, two_hosts
-from tests.interop.lab import Host, addresses_work, glasstunnel, interface_name, ping, run, transfer, until
+from tests.interop.lab import (
+    PATIENCE,
+    Host,
+    addresses_work,
+    glasstunnel,
+    interface_name,
+    ping,
+    run,
+    transfer,
+    until,
+)
 from tests.interop.system import state
 from tests.interop.test_nat import CONNTRACK, FLOWS, MASQUERADE
-from tests.interop.toyvpn import POOL, SECRET, Program, client, sample_client, sample_server, server
+from tests.interop.toyvpn import POOL, PORT, SECRET, Program, client, sample_client, sample_server, server
 
 pytestmark = pytest.mark.interop
 
@@ -265,6 +276,33 @@ def test_a_nat_that_rebinds_is_followed(internet: Internet) -> None:
         assert moved["former"] == former
         assert moved["client"].startswith("198.51.100.1:3")
         assert len(ours.of("session began")) == 1
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_who_has_no_session_is_refused_as_by_a_closed_port(
+    hosts: tuple[Namespace, Namespace], version: int
+) -> None:
+    """The one thing after which the sample's client, whose socket is connected, tries again."""
+    with server(hosts[0], *POOL):
+        with hosts[1]:
+            stranger = socket.socket({4: socket.AF_INET, 6: socket.AF_INET6}[version], socket.SOCK_DGRAM)
+        with stranger:
+            stranger.settimeout(PATIENCE)
+            stranger.connect((SERVER[version], PORT))
+            stranger.send(b"\0")
+            with pytest.raises(ConnectionRefusedError):
+                stranger.recv(1)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_client_hears_that_it_is_refused(hosts: tuple[Namespace, Namespace], version: int) -> None:
+    """By the other kernel's ICMP, of a port where nobody listens yet."""
+    with closing(Program(hosts[1], "client", interface_name(), SERVER[version], "8000")) as ours:
+        ours.until("waiting", patience=4)  # without an answer it would be 5 s
+        with server(hosts[0], "--pool", "10.9.0.0/24", "-r", "10.9.0.0", "24"):
+            ours.until("connected")
+            with hosts[1]:
+                ping("10.9.0.1")
 
 
 def test_the_secret_is_in_no_process_list(hosts: tuple[Namespace, Namespace], tmp_path: Path) -> None:

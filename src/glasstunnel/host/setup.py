@@ -16,6 +16,7 @@ from typing import Any, cast
 from glasstunnel.host import dns, firewall, nat, programs, users
 from glasstunnel.host.answers import answer
 from glasstunnel.host.backend import offload_wanted
+from glasstunnel.host.clock import now
 from glasstunnel.host.control import ControlSocket, path_of
 from glasstunnel.host.core import OnEvent
 from glasstunnel.host.errors import HostError
@@ -23,11 +24,12 @@ from glasstunnel.host.journal import Journal, original_value
 from glasstunnel.host.loop import Loop
 from glasstunnel.host.netlink import MAIN_TABLE, Netlink, Rule
 from glasstunnel.host.observer import Observer
-from glasstunnel.host.refusal import refuse
+from glasstunnel.host.refusal import Refusals, refuse
 from glasstunnel.host.toyvpn import BARE, ToyCore
 from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import AnyCore, Tunnel
 from glasstunnel.host.udp import Udp
+from glasstunnel.toyvpn.client import Client
 from glasstunnel.toyvpn.events import Refuse
 from glasstunnel.wireguard.device import Device
 from glasstunnel.wireguard.events import Path as UdpPath
@@ -110,6 +112,14 @@ class Setup:
 
         tunnel = self._serve(core, core.listen_port, framing=BARE, on_event=heard, attach=attach)
         self._journal.on_unwind(lambda: tunnel.perform(core.goodbye()))
+        if isinstance(core.end, Client):
+            refusals = Refusals(
+                self._loop,
+                cast("UdpPath", core.end.path),
+                lambda: tunnel.udp.port,
+                lambda: tunnel.perform(core.refused(now())),
+            )
+            self._journal.on_unwind(refusals.close)
         self._created = self._journal.mark()
 
     def begin_again(self) -> None:

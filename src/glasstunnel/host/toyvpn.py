@@ -71,9 +71,17 @@ class ToyCore:
         if not isinstance(self.end, Client):
             return self.end.tick(now)
         before, events = self.end.state, self.end.tick(now)
-        if before is State.ASKING and self.end.state is State.RESTING:
-            return [*events, Unanswered(self.end.deadline - now)]
-        return events
+        return [*events, *self._unanswered(now, before)]
+
+    def refused(self, now: float) -> Sequence[Any]:
+        """The client's server has refused it."""
+        assert isinstance(self.end, Client)
+        before, events = self.end.state, self.end.refused(now)
+        return [*events, *self._unanswered(now, before)]
+
+    def _unanswered(self, now: float, before: State) -> Sequence[Unanswered]:
+        is_over = before is State.ASKING and isinstance(self.end, Client) and self.end.state is State.RESTING
+        return [Unanswered(self.end.deadline - now)] if is_over else []
 
     def enqueue(self, datagram: memoryview, path: object) -> None:
         """Nothing waits: to :data:`BARE` everything is data."""
