@@ -11,7 +11,7 @@ OPEN = file://$(CURDIR)/$(BUILD)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv html singlehtml latexpdf epub linkcheck gettext doctest serve test test-kernel lint demo bench soak fuzz \
-	clean lock
+	reports clean lock
 
 help:  ## this list
 	@echo "玻璃隧道 · glasstunnel"; echo
@@ -77,6 +77,10 @@ MINUTES ?= 10
 soak: venv  ## days of virtual time through bad networks, then real traffic (MINUTES=10 of real time for each)
 	@$(BIN)/python -m tests.sim.soak --minutes $(MINUTES)
 	@$(BIN)/python -m tests.interop.soak --minutes $(MINUTES)
+
+reports: venv  ## the reports of the diagnosis that the book shows, recorded anew (root; some Debian packages)
+	@$(BIN)/python tools/gates.py need interop
+	@GLASSTUNNEL_RECORD=1 $(BIN)/pytest -q tests/diagnose
 
 fuzz: venv  ## every parser against a coverage-guided fuzzer (MINUTES=10 altogether)
 	@$(BIN)/python -c "import atheris" 2>/dev/null || \

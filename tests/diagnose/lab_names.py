@@ -54,6 +54,7 @@ def unbound(directory: Path, pair: Pair) -> list[str]:
             'chroot: ""\n  username: ""\n  pidfile: ""\n  use-syslog: no\n  do-daemonize: no\n  do-ip6: no',
             "access-control: 0.0.0.0/0 allow",
             "rrset-roundrobin: no",  # the same report every time
+            "incoming-num-tcp: 500",  # by default 10: more are turned away
             "tls-port: 853\n  https-port: 443",
             f'tls-service-pem: "{pair.chain}"\n  tls-service-key: "{pair.key}"',
             'local-zone: "." static',  # there is no other name, and nobody to ask

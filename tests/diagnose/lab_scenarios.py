@@ -322,6 +322,30 @@ SCENARIOS = {
         faults=_WALLED,
         files={"/etc/environment": f'https_proxy="{_GOOD_PROXY}"\n'},
     ),
+    "proxy-only-in-shell": Scenario(
+        "proxy-needed",
+        {"tcp-fails": "timeout", "nobody-reachable": "8.8.8.8", "known-proxy-works": PROXY},
+        remedies=("proxy-drop-in", "proxy-shell"),
+        mended_by=("proxy-drop-in", "proxy-shell"),
+        faults=_WALLED,
+        environment={"HTTPS_PROXY": _GOOD_PROXY},
+    ),
+    "proxy-in-daemon-json": Scenario(
+        "all-well",
+        {"first-bytes": _GOOD_PROXY},
+        pulls=True,
+        faults=_WALLED,
+        files={"/etc/docker/daemon.json": f'{{"proxies": {{"https-proxy": "{_GOOD_PROXY}"}}}}\n'},
+    ),
+    "proxy-broken-in-daemon-json": Scenario(
+        "proxy-broken",
+        {"proxy-fails": "refused", "direct-works": names.REGISTRY_ADDRESSES[0]},
+        remedies=("no-proxy-json",),
+        mended_by=("no-proxy-json",),
+        files={
+            "/etc/docker/daemon.json": f'{{"debug": true, "proxies": {{"https-proxy": "http://{PROXY}:8889"}}}}\n'
+        },
+    ),
     "proxy-used": Scenario(
         "all-well", {"first-bytes": _GOOD_PROXY}, pulls=True, faults=_WALLED, files=_drop_in(_GOOD_PROXY)
     ),

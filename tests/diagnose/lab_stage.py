@@ -84,6 +84,22 @@ class Done:
             return cls(program.returncode, out, error)
 
 
+_SYSTEM = """\
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+NAME="Debian GNU/Linux"
+VERSION_ID="12"
+ID=debian
+"""
+_DAEMON = """\
+[Unit]
+Description=Docker Application Container Engine
+[Service]
+ExecStart=/usr/bin/env dockerd
+[Install]
+WantedBy=multi-user.target
+"""
+
+
 class Client:
     """A machine: its ``/etc``, and the environment of its programs."""
 
@@ -119,7 +135,8 @@ class Client:
     def interactive(self, *command: str) -> int:
         """Run a program there that has this terminal."""
         with self._lab.client_namespace:
-            return subprocess.run(self.entered(*command), check=False, env=self._environment()).returncode
+            environment = self._environment() | self.environment
+            return subprocess.run(self.entered(*command), check=False, env=environment).returncode
 
     def entered(self, *command: str | Path) -> list[str]:
         """The command that runs another one with this ``/etc``, in whatever network it is started."""
@@ -158,11 +175,12 @@ class Client:
             if "proxy" not in name.lower() and not name.startswith(("XDG_", "SSL_", "DOCKER_", "LANG", "LC_"))
         }
         ours = {"HOME": str(self.home), "LC_ALL": "C.UTF-8"}
-        return kept | ours | self.environment
+        return kept | ours
 
-    def diagnose(self, image: str, *options: str) -> subprocess.Popen[str]:
-        """Start the diagnosis."""
-        return self.start(sys.executable, "-m", "glasstunnel", "diagnose", "docker-pull", image, *options)
+    def diagnose(self, image: str, *options: str, **variables: str) -> subprocess.Popen[str]:
+        """Start the diagnosis, by a user in whose shell this client's environment is set."""
+        command = (sys.executable, "-m", "glasstunnel", "diagnose", "docker-pull", image, *options)
+        return self.start(*command, **self.environment, **variables)
 
     def pull(self, image: str, patience: float, *before: str) -> subprocess.Popen[str]:
         """Let a shell run these lines, and then skopeo fetch the image with all its blobs.
@@ -177,11 +195,15 @@ class Client:
 
     @property
     def _told_to_daemon(self) -> tuple[str, ...]:
-        """Shell lines that give the environment that the daemon's drop-ins give it."""
-        files = f"{{ cat {DROP_INS}/*.conf 2>/dev/null || true; }}"
+        """Shell lines that set the daemon's proxies: of its drop-ins, or before them of daemon.json."""
+        units = f"{{ cat {DROP_INS}/*.conf 2>/dev/null || true; }}"
         find = "grep -oE '(HTTPS?|NO)_PROXY=[^\"]*|^UnsetEnvironment=.*'"
         turn = "sed -E \"s/^UnsetEnvironment=/unset /; s/^([A-Z]+_PROXY=.*)/export '\\1'/\""
-        return (f'eval "$({files} | {find} | {turn})"',)
+        own = 'sed -nE \'s/.*"https-proxy": *"([^"]*)".*/export HTTPS_PROXY=\\1/p\''
+        return (
+            f'eval "$({units} | {find} | {turn})"',
+            f'eval "$({own} /etc/docker/daemon.json 2>/dev/null || true)"',
+        )
 
     def noting(self) -> str:
         """A PATH on which the programs that manage services and the clock only note what they are told."""
@@ -323,13 +345,15 @@ class Lab:
         stack.callback(Front(self.world, address, handler, pair).close)
 
     def client(self, resolver: str = names.HONEST) -> Client:
-        """A machine in whose ``/etc`` nothing is set up but a resolver and the trusted root."""
+        """A machine with a daemon, in whose ``/etc`` only a resolver and the trusted root are set up."""
         self._clients += 1
         directory = self.directory / f"client{self._clients}"
         directory.mkdir()
         client = Client(self, directory)
         client.write("/etc/ssl/certs/ca-certificates.crt", self.authority.root)
         client.write("/etc/hosts", "127.0.0.1 localhost\n")
+        client.write("/etc/os-release", _SYSTEM)
+        client.write("/etc/systemd/system/docker.service", _DAEMON)
         client.write("/etc/nsswitch.conf", "hosts: files dns\n")
         client.write("/etc/resolv.conf", f"nameserver {resolver}\noptions timeout:1 attempts:1\n")
         return client

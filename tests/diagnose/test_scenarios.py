@@ -1,9 +1,14 @@
 """What the diagnosis and skopeo say to each scenario of the laboratory, and what the remedies do."""
 
+import json
+
+import jsonschema
 import pytest
 
+from tests.diagnose import lab_reports
 from tests.diagnose.lab_runs import Seen
 from tests.diagnose.lab_scenarios import SCENARIOS
+from tests.diagnose.lab_stage import DROP_INS
 
 pytestmark = pytest.mark.interop
 
@@ -29,6 +34,21 @@ STATUSES = {
     "registry-fails": 16,
 }
 """What the command's help promises."""
+_URL = {"type": "string", "pattern": r"^https?://[^/\s]+/?$"}
+DAEMON_JSON = {
+    "type": "object",
+    "additionalProperties": False,  # the daemon does not start with a key that it does not know
+    "properties": {
+        "debug": {"type": "boolean"},
+        "registry-mirrors": {"type": "array", "items": _URL},
+        "proxies": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"http-proxy": _URL, "https-proxy": _URL, "no-proxy": {"type": "string"}},
+        },
+    },
+}
+"""Of daemon.json what the laboratory uses: docker/docs, dockerd, "Daemon configuration file"."""
 
 
 @every_scenario
@@ -65,3 +85,26 @@ def test_the_remedies_mend_it_and_can_be_taken_back(seen: dict[str, Seen], scena
         found.mended
     )
     assert all(found.undone.values()), found.undone
+
+
+@every_scenario
+def test_the_files_that_remedies_give_the_daemon_are_sound(seen: dict[str, Seen], scenario: str) -> None:
+    for code, done in seen[scenario].verified.items():
+        assert (done.status, done.error) == (0, ""), f"{code}: {done.error}"
+    for code, files in seen[scenario].written.items():
+        if code.endswith("drop-in"):
+            assert any(path.startswith(f"{DROP_INS}/") for path in files), code
+        if text := files.get("/etc/docker/daemon.json"):
+            jsonschema.validate(json.loads(text), DAEMON_JSON)
+
+
+@every_scenario
+def test_the_book_shows_what_the_diagnosis_prints(seen: dict[str, Seen], scenario: str) -> None:
+    """``make reports`` records what is printed now."""
+    if lab_reports.recording():
+        lab_reports.record(scenario, seen[scenario].text.out)
+    assert lab_reports.steady(seen[scenario].text.out) == lab_reports.recorded(scenario)
+
+
+def test_every_recorded_report_belongs_to_a_scenario() -> None:
+    assert {file.stem for file in lab_reports.FOLDER.iterdir()} == set(SCENARIOS)

@@ -1,0 +1,49 @@
+"""The reports that the book shows, as the diagnosis prints them in the laboratory.
+
+Rule: a report is kept as it was printed, but for what no two runs have in common: when it was, how long each
+probe took, and what the certificates of a run say of their dates.
+
+    make reports    writes them anew
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "diagnose" / "reports"
+RECORD = "GLASSTUNNEL_RECORD"
+
+_STEADY = (
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+\.\d s", "2026-11-28 12:00:00 UTC, N s"),
+    (r"\b\d+ (ms\b|毫秒)", r"N \1"),
+    (r"\b[1-9]\d* 字节 ", "N 字节 "),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)?", "YYYY-MM-DDTHH:MM:SS"),
+    (r"'[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT'", "'Day, DD Mon YYYY HH:MM:SS GMT'"),
+    (r"([+-]25)\d{6} 秒", r"\1NNNNNN 秒"),
+)
+
+
+def steady(report: str) -> str:
+    """The report without what differs from run to run."""
+    for pattern, constant in _STEADY:
+        report = re.sub(pattern, constant, report)
+    return report
+
+
+def recorded(scenario: str) -> str:
+    """The report that is kept, "" if none is."""
+    file = FOLDER / f"{scenario}.txt"
+    return file.read_text() if file.exists() else ""
+
+
+def record(scenario: str, report: str) -> None:
+    """Keep a report."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / f"{scenario}.txt").write_text(steady(report))
+
+
+def recording() -> bool:
+    """Whether reports are to be written anew."""
+    return bool(os.environ.get(RECORD))
