@@ -32,6 +32,18 @@ def steady(report: str) -> str:
     return report
 
 
+_RACES = re.compile(r"    name  (timeout|unreachable no connection)|    http  https://[^ ]*:443/v2/ via")
+
+
+def comparable(report: str) -> list[str]:
+    """The lines that two runs have in common.
+
+    Two kinds race: whether a resolver's silence over HTTPS ends by our deadline or by the library's, and
+    which of two addresses that are asked for the time at once is the first to tell it.
+    """
+    return [line for line in steady(report).splitlines() if not _RACES.match(line)]
+
+
 def recorded(scenario: str) -> str:
     """The report that is kept, "" if none is."""
     file = FOLDER / f"{scenario}.txt"
