@@ -35,6 +35,7 @@ extensions = [
     "toyvpn_costs",
     "toyvpn_cards",
     "toyvpn_drawings",
+    "toyvpn_measured",
     "look",  # brings sphinxext.opengraph
     "notfound.extension",
     "sphinx_copybutton",
