@@ -65,6 +65,7 @@ def test_an_image_is_written_in_full() -> None:
         ("alpine@sha256:12", "64 hexadecimal digits"),
         ("alpine@", "64 hexadecimal digits"),
         ("bad_host.x/app", "HOST or HOST:PORT"),
+        ("a..b/app", "HOST or HOST:PORT"),
         ("host:0/app", "a port from 1 to 65535"),
         ("host:70000/app", "a port from 1 to 65535"),
         ("https://ghcr.io/a", "HOST or HOST:PORT"),

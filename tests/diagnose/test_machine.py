@@ -142,3 +142,20 @@ def test_other_programs_proxies_are_known_but_not_the_daemons_own() -> None:
     )
     assert machine.known_proxies("a", 443) == ["http://apt:1"]
     assert Machine(daemon=True, environment=apt).known_proxies("a", 443) == ["http://apt:1"]
+
+
+def test_environment_files_come_after_the_unit_and_what_is_unset_goes() -> None:
+    texts = [
+        "[Service]\nEnvironment=A=1 B=2 C=3%%\nEnvironmentFile=-/etc/default/docker\n",
+        "[Service]\nUnsetEnvironment=A D=5\n",
+    ]
+    files = {"/etc/default/docker": "B=4\nD=5\nE=6\n"}
+    assert unit_environment(texts, lambda path: files.get(path, "")) == {"B": "4", "C": "3%", "E": "6"}
+
+
+def test_empty_settings_forget_files_and_what_was_to_be_unset() -> None:
+    texts = [
+        "[Service]\nEnvironment=A=1\nEnvironmentFile=/x\nUnsetEnvironment=A\n",
+        "[Service]\nEnvironmentFile=\nUnsetEnvironment=\nType=notify\n",
+    ]
+    assert unit_environment(texts) == {"A": "1"}

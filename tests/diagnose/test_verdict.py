@@ -71,6 +71,15 @@ def test_a_registry_may_keep_its_layers_itself() -> None:
     assert judged(host(replies=[*WELL[:2], reply(BLOB)])).cause is Cause.ALL_WELL
 
 
+def test_how_many_pulls_are_left_is_told_where_the_registry_says_it() -> None:
+    left = reply(MANIFEST, headers={"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "7;w=21600"})
+    verdict = judged(host(replies=[WELL[0], left, reply(BLOB)]))
+    assert codes(verdict) == ["first-bytes", "reply"]
+    assert verdict.finding.facts[1].values["limits"] == (
+        "ratelimit-limit: 100;w=21600, ratelimit-remaining: 7;w=21600"
+    )
+
+
 def test_without_the_first_bytes_nobody_says_that_all_is_well() -> None:
     verdict = judged(host(replies=WELL[:1]))
     assert said(verdict) == (Cause.REGISTRY_FAILS, Confidence.POSSIBLE)

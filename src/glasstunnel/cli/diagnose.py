@@ -15,7 +15,7 @@ from glasstunnel.cli.style import Style
 from glasstunnel.diagnose import causes, image, options
 
 DEFAULT_IMAGE = "hello-world"
-ERRORS = (OSError,)
+ERRORS = (options.DiagnosisError,)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ _PATH: Final = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _DOMAIN: Final = re.compile(
-    r"(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9]+(?:(?:\.|-+)[a-zA-Z0-9]+)*)(?::(?P<port>[0-9]{1,5}))?"
 )
 
 

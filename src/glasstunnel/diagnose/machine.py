@@ -2,14 +2,15 @@
 
 Rule: text in, values out; :mod:`glasstunnel.diagnose.probe.files` does the reading. A file that cannot be
 understood is an entry in ``faults`` and no exception. Section: hosts(5), resolv.conf(5), nsswitch.conf(5),
-systemd.exec(5) "Environment="; docker/cli docs/reference/dockerd.md; moby daemon/config
-(``configureProxyEnv``: daemon.json before the environment); golang.org/x/net/http/httpproxy for NO_PROXY.
+systemd.exec(5) "Environment=", "EnvironmentFile=", "UnsetEnvironment="; docker/cli docs/reference/dockerd.md;
+moby daemon/config (``configureProxyEnv``: daemon.json before the environment);
+golang.org/x/net/http/httpproxy for NO_PROXY.
 """
 
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
@@ -100,21 +101,42 @@ def nsswitch_hosts(text: str) -> str:
     return " ".join(found[1].split()) if found else ""
 
 
-def unit_environment(texts: Iterable[str]) -> dict[str, str]:
-    """The variables that a unit and its drop-ins set, in their order; "Environment=" alone forgets all."""
+def unit_environment(texts: Iterable[str], read: Callable[[str], str] = lambda _path: "") -> dict[str, str]:
+    """The variables that a unit and its drop-ins set, in their order; an empty assignment forgets.
+
+    Args:
+        texts: the unit, then its drop-ins.
+        read: gives the text of an ``EnvironmentFile=``, "" where there is none.
+    """
     variables: dict[str, str] = {}
+    files: list[str] = []
+    unset: list[str] = []
     for text in texts:
-        section = ""
-        for line in re.sub(r"\\\n", " ", text).splitlines():
-            stripped = line.strip()
-            if stripped.startswith("["):
-                section = stripped
-            elif section == "[Service]" and stripped.partition("=")[0].strip() == "Environment":
-                value = stripped.partition("=")[2].strip()
-                if not value:
-                    variables.clear()
-                variables.update(_assignments(value))
-    return variables
+        for name, value in _service_settings(text):
+            if name == "Environment":
+                variables = variables if value else {}
+                variables.update(_assignments(value.replace("%%", "%")))
+            elif name == "EnvironmentFile":
+                files = [*files, value.removeprefix("-")] if value else []
+            elif name == "UnsetEnvironment":
+                unset = [*unset, *value.split()] if value else []
+    for path in files:
+        variables.update(environment_file(read(path)))
+    return {
+        name: value
+        for name, value in variables.items()
+        if name not in unset and f"{name}={value}" not in unset
+    }
+
+
+def _service_settings(text: str) -> Iterable[tuple[str, str]]:
+    section = ""
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        name, equals, value = line.strip().partition("=")
+        if name.startswith("["):
+            section = name
+        elif equals and section == "[Service]":
+            yield name.strip(), value.strip()
 
 
 def _assignments(text: str) -> dict[str, str]:

@@ -12,6 +12,10 @@ from typing import Final
 TRANSPORTS: Final = {"udp": 53, "tcp": 53, "tls": 853, "https": 443}
 
 
+class DiagnosisError(Exception):
+    """A diagnosis that cannot be made; its text says why."""
+
+
 class OptionError(ValueError):
     """An option that cannot be read; its text says what was expected."""
 

@@ -67,7 +67,7 @@ def _well(evidence: Evidence) -> Finding:
         return Finding(
             Cause.ALL_WELL,
             Confidence.CERTAIN,
-            (fact("first-bytes", size=read[-1].size, url=read[-1].url, via=read[-1].via),),
+            (fact("first-bytes", size=read[-1].size, url=read[-1].url, via=read[-1].via), *_limits(evidence)),
         )
     return Finding(
         Cause.REGISTRY_FAILS,
@@ -76,6 +76,12 @@ def _well(evidence: Evidence) -> Finding:
         evidence.image.host,
         "registry",
     )
+
+
+def _limits(evidence: Evidence) -> list[Fact]:
+    """How many pulls are left, where the registry says so."""
+    replies = [reply for host in evidence.hosts if host.role == "registry" for reply in host.replies]
+    return [_reply_fact(reply) for reply in replies if "ratelimit-remaining" in reply.headers][-1:]
 
 
 def _judge_host(host: Host, evidence: Evidence) -> Finding | None:

@@ -70,7 +70,7 @@ def extra_certificates(host: str, port: int) -> list[str]:
 
 def _read_daemon(machine: Machine) -> None:
     unit_texts, has_unit = _unit("docker.service")
-    running = _running_environment()
+    running = _running_environment(machine)
     machine.desktop = any(
         path.exists()
         for path in (
@@ -83,7 +83,7 @@ def _read_daemon(machine: Machine) -> None:
         "dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/usr/local/bin"
     )
     machine.daemon = has_unit or bool(has_daemon) or machine.desktop or running is not None
-    machine.configured = proxies_of(unit_environment(unit_texts), "docker.service")
+    machine.configured = proxies_of(unit_environment(unit_texts, _text), "docker.service")
     text = _text("/etc/docker/daemon.json")
     if text:
         read_daemon_json(text, "/etc/docker/daemon.json", machine)
@@ -111,14 +111,17 @@ def _unit(name: str) -> tuple[list[str], bool]:
     return texts, bool(main)
 
 
-def _running_environment() -> dict[str, str] | None:
+def _running_environment(machine: Machine) -> dict[str, str] | None:
     """The variables of a running dockerd: what counts, whatever its files have come to say since it began."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if (folder / "comm").read_text().strip() != "dockerd":
                 continue
             words = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
-        except OSError:  # gone, or not ours to read
+        except PermissionError:
+            machine.faults.append("the running daemon's environment: only root may read it")
+            continue
+        except OSError:  # gone meanwhile
             continue
         return dict(word.split("=", 1) for word in words if "=" in word)
     return None

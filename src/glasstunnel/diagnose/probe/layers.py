@@ -54,7 +54,7 @@ class Layers:
         for path in extra:
             try:
                 context.load_verify_locations(path)
-            except (OSError, ssl.SSLError):
+            except OSError:  # also ssl.SSLError
                 self._machine.faults.append(f"{path}: expected certificates in PEM")
         return context
 

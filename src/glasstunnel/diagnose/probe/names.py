@@ -125,11 +125,10 @@ async def _ask(
     began = time.monotonic()
     deadline = options.deadlines.names
     port: int = getattr(resolver, transport)
-    query = dns.message.make_query(name, record)
     answers: list[dns.message.Message] = []
     outcome, detail = Outcome.OK, ""
-    first = began
     try:
+        query = dns.message.make_query(name, record)
         async with asyncio.timeout(deadline):
             if transport == "udp":
                 await _datagrams(query, resolver.address, port, answers, options.linger)
@@ -166,7 +165,7 @@ async def _ask(
         record,
         outcome,
         records[0] if records else (),
-        _since(first),
+        _since(began),
         detail,
         public,
         tuple(later for later in records[1:]),

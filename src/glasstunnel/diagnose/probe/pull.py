@@ -9,7 +9,7 @@ specification v1.1 "Pulling"; distribution/docs/content/spec/auth/token.md; moby
 import asyncio
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from urllib.parse import urljoin, urlsplit
 
@@ -38,7 +38,7 @@ async def examine(image: Image, options: Options, say: Say) -> Evidence:
     """See everything that there is to see about a pull of ``image``.
 
     Raises:
-        OSError: if the certificates that were named cannot be read.
+        DiagnosisError: if the certificates to trust cannot be read.
     """
     began = time.monotonic()
     say("machine", "files")
@@ -68,6 +68,10 @@ class _Base:
         name = f"[{host.name}]" if ":" in host.name else host.name
         usual = host.port == (80 if host.plain else 443)
         return f"{'http' if host.plain else 'https'}://{name}{'' if usual else f':{host.port}'}"
+
+    def unreadable(self, detail: str) -> None:
+        """The last answer was well as HTTP, but is not what it should be."""
+        self.host.replies[-1] = replace(self.host.replies[-1], outcome=Outcome.GARBLED, detail=detail)
 
 
 class _Course:
@@ -113,6 +117,8 @@ class _Course:
                 base, f"{repository}/manifests/{digest}", headers | {"Accept": MANIFESTS}
             )
         layer = first_layer(manifest.body) if manifest.reply.status == 200 else ""
+        if manifest.reply.status == 200 and not layer:
+            base.unreadable("no manifest")
         if layer:
             await self._blob(base, f"{repository}/blobs/{layer}", headers)
 
@@ -143,7 +149,10 @@ class _Course:
         host, port = challenge.host
         base = await self._host(host, port, "token", plain=challenge.realm.startswith("http:"))
         fetched = await self._get(base, challenge.token_url(self._image.repository))
-        return parse_token(fetched.body) if fetched.reply.status == 200 else ""
+        token = parse_token(fetched.body) if fetched.reply.status == 200 else ""
+        if fetched.reply.status == 200 and not token:
+            base.unreadable("no token")
+        return token
 
     async def _blob(self, base: "_Base", url: str, headers: dict[str, str]) -> None:
         fetched = await self._get(base, url, headers | _FIRST, limit=FIRST_BYTES)

@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography import x509
 
 from glasstunnel.diagnose.evidence import Certificate, Handshake, Outcome
+from glasstunnel.diagnose.options import DiagnosisError
 from glasstunnel.diagnose.probe import outcomes, tcp
 
 _BUNDLES = (  # where Go looks, crypto/x509/root_linux.go
@@ -31,11 +32,15 @@ def trusting(ca_file: str = "") -> ssl.SSLContext:
     """What the daemon trusts: ``ca_file``, else SSL_CERT_FILE, else the system's bundle.
 
     Raises:
-        OSError: if a file that was named cannot be read.
+        DiagnosisError: if a file that was named cannot be read or holds no certificates.
     """
     chosen = ca_file or os.environ.get("SSL_CERT_FILE", "")
     bundle = chosen or next((path for path in _BUNDLES if Path(path).exists()), None)
-    return ssl.create_default_context(cafile=bundle)
+    try:
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:  # also ssl.SSLError
+        why = os.strerror(error.errno) if error.errno and not isinstance(error, ssl.SSLError) else "not PEM"
+        raise DiagnosisError(f"{bundle}: expected certificates to trust, in PEM: {why}") from error
 
 
 def unverified() -> ssl.SSLContext:
