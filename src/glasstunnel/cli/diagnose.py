@@ -32,7 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=(
             "Find out why docker pull fails: name, TCP, TLS, HTTP, token, manifest, first bytes.\n"
-            "It asks without an account. On Docker Hub it counts as one pull of the image."
+            "It asks without an account. On Docker Hub it counts as one pull of the image.\n"
+            "Public resolvers are asked for the names too: --resolver says which."
         ),
         epilog=f"exit status:\n{statuses}",
     )

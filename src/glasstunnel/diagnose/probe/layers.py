@@ -83,15 +83,17 @@ class Layers:
             return [Lookup("system", "literal", "any", Outcome.OK, (Record(address, None, mark(address)),))]
         deadlines = replace(self._options.deadlines, names=self.left(self._options.deadlines.names))
         lines = [address for _, address in hosts_entries(self._hosts_file, name)]
+        nobodys = name == "localhost"  # RFC 6761 §6.3: no resolver is asked
         found = await names.look_up(
             name,
             lines,
-            self._own_servers,
-            self._resolvers,
+            () if nobodys else self._own_servers,
+            () if nobodys else self._resolvers,
             replace(self._options, deadlines=deadlines),
             self.trust,
         )
-        self._forget_silent(found)
+        if not nobodys:
+            self._forget_silent(found)
         return found
 
     def _forget_silent(self, lookups: list[Lookup]) -> None:
