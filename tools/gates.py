@@ -242,8 +242,10 @@ TIERS = (
         "the Python blocks and console sessions of the pages",
         (parallel("docs"),),
         (
-            *(IP, PING, UNSHARE, MAKE, *PEERS, TSHARK),
+            *(IP, PING, UNSHARE, MAKE, *PEERS, TSHARK, *LABORATORY),
+            Need("bind9-dnsutils", programs=("dig",)),
             Need("curl", programs=("curl",)),
+            Need("openssl", programs=("openssl",)),
             Need("iptables", programs=("iptables-translate",)),
             *RIGHTS,
         ),

@@ -3,7 +3,8 @@
 The rule: a page's commands run as the page shows them, in one bash, in mount, network and process namespaces
 of their own, so that `ip netns add left` on a page touches nothing outside, and ending the namespace's first
 process ends everything that the page has left behind.  The reader's home is an empty directory; /run is
-empty; /etc is a throwaway layer over the real one.
+empty; /etc is a throwaway layer over the real one.  A page may ask for a scenario of the laboratory of a
+failed pull (tests/diagnose/lab.py): then its shell is that of the client there.
 
 How a block is written:
 
@@ -134,11 +135,18 @@ cd
 """
 
 
+# … and asks what is left at the end of the page to put its house in order, then ends.  `kill -1` reaches
+# everything in the process namespace but process 1, the shell.
+_FAREWELL = "kill -TERM -1 2>/dev/null; while set -- /proc/[0-9]*; [ $# -gt 1 ]; do sleep 0.05; done; exit"
+_SHELL = ("bash", "--noprofile", "--norc")
+
+
 class Lab:
     """One page's shell.  It starts with the first command; `close` ends it and whatever it has started."""
 
-    def __init__(self, timeout: float = TIMEOUT, patience: float = 5.0) -> None:
+    def __init__(self, timeout: float = TIMEOUT, patience: float = 5.0, scenario: str = "") -> None:
         """Give a command `timeout` seconds, and at the end what still runs `patience` seconds to stop."""
+        self.scenario = scenario
         self._timeout = timeout
         self._patience = patience
         self._shell: subprocess.Popen[bytes] | None = None
@@ -187,15 +195,17 @@ class Lab:
             "TERM": "dumb",
             "COLUMNS": "80",
         }
+        # In a scenario process 1 is the laboratory, which brings the client's /etc, /run and home.
+        around = (sys.executable, "-m", "tests.diagnose.lab", self.scenario) if self.scenario else ()
         self._shell = subprocess.Popen(
-            [*_namespaces(), "bash", "--noprofile", "--norc"],
+            [*_namespaces(), *around, *_SHELL],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        complaint = self._ask(_SETUP)
+        complaint = self._ask(_SETUP if not self.scenario else "cd")
         if self._status:
             self._end("it could not be set up")
             raise LabError("the laboratory could not be set up:\n" + "\n".join(complaint))
@@ -256,10 +266,7 @@ class Lab:
             return
         assert shell.stdin is not None
         assert shell.stdout is not None
-        # `kill -1` reaches everything in the process namespace but process 1, the shell.
-        farewell = (
-            "kill -TERM -1 2>/dev/null; while set -- /proc/[0-9]*; [ $# -gt 1 ]; do sleep 0.05; done; exit"
-        )
+        farewell = "exit" if self.scenario else _FAREWELL
         with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
             shell.stdin.write(f"{farewell}\n".encode())
             shell.stdin.close()

@@ -9,7 +9,7 @@ import ast
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -33,6 +33,9 @@ DATA_DIRECTIVES = frozenset(
 EXCUSE = re.compile(r"not executed:\s*(?P<reason>.*)")
 # `% continues: config.md`: the console session of that page goes on here, in the same shell.
 CONTINUES = re.compile(r"continues:\s*(?P<page>\S+)")
+# `% in the scenario: NAME`: what follows runs on the client of that scenario of the laboratory of a failed
+# pull (tests/diagnose/lab_scenarios.py), in a shell of its own.
+SCENARIO = re.compile(r"in the scenario:\s*(?P<name>\S+)")
 # Stands in rendered prose for what is not prose: an inline code span or the like, which counts as a word.
 WORD = "\N{OBJECT REPLACEMENT CHARACTER}"
 # Stands for text that only Sphinx knows, such as the title of the page that is referred to.
@@ -60,6 +63,7 @@ class Block:
     content: str
     content_line: int  # of the first line of `content`
     excuse: Excuse | None
+    scenario: str = ""  # of the laboratory of a failed pull, in which it runs
 
     @property
     def language(self) -> str | None:
@@ -105,6 +109,7 @@ class Page:
     links: list[Link] = field(default_factory=list)
     strays: list[tuple[int, str]] = field(default_factory=list)  # (line, what is wrong with the markup there)
     continues: Path | None = None  # the page whose console session goes on here
+    scenario: str = ""  # the last one that the page names
 
     def session(self) -> Iterator[Block]:
         """The console blocks that run before those of this page: those of the pages that it continues."""
@@ -156,9 +161,11 @@ def _walk(page: Page, source: str, offset: int) -> None:
             excuse = _excuse(page, token.content, line)
             if found := CONTINUES.match(token.content.strip()):
                 page.continues = page.path.parent / found["page"]
+            if found := SCENARIO.match(token.content.strip()):
+                page.scenario = found["name"]
             continue
         if token.type in {"fence", "colon_fence"}:
-            block = _block(page.path, token, line, offset + last, excuse)
+            block = replace(_block(page.path, token, line, offset + last, excuse), scenario=page.scenario)
             if excuse and block.language is None and block.directive != "literalinclude":
                 page.strays.append((line, "“% not executed” stands before something that is no code"))
             page.blocks.append(block)

@@ -2,7 +2,8 @@
 
 The rule: every block is a test of its own, blocks of a page share one namespace and one shell, and pages
 share nothing; a page that says `% continues: PAGE` begins with a shell in which that page's commands have run
-and printed what they should.  docs/conftest.py hands this collector to pytest, so `pytest docs/tutorial`
+and printed what they should; `% in the scenario: NAME` begins a new shell, on the client of that scenario of
+the laboratory of a failed pull.  docs/conftest.py hands this collector to pytest, so `pytest docs/tutorial`
 runs the tutorial.
 """
 
@@ -56,8 +57,11 @@ def run_console(example: Example) -> str | None:
     """Run a console block in the page's laboratory; what is wrong with it, or None."""
     block: Block = example.parsed
     lab: consoles.Lab | None = example.namespace.get(LAB)
+    if lab is not None and lab.scenario != block.scenario:
+        lab.close()
+        lab = None
     if lab is None:
-        lab = example.namespace[LAB] = consoles.Lab()
+        lab = example.namespace[LAB] = consoles.Lab(scenario=block.scenario)
         for earlier in read(block.page).session():
             if fault := lab.run(earlier):
                 lab.close()

@@ -181,3 +181,44 @@ def running(marker: str) -> bool:
         except OSError:
             continue  # it has ended meanwhile
     return False
+
+
+SCENARIOS = """# Title
+
+```console
+$ echo here
+```
+
+% in the scenario: poisoned-resolver
+
+```console
+$ echo there
+```
+
+:::{note}
+```console
+$ echo there too
+```
+:::
+"""
+
+
+def test_a_page_says_from_where_on_it_is_in_a_scenario() -> None:
+    blocks = [block for block in read(PAGE, SCENARIOS).blocks if block.language == "console"]
+    assert [block.scenario for block in blocks] == ["", "poisoned-resolver", "poisoned-resolver"]
+
+
+@pytest.mark.interop
+def test_in_a_scenario_the_shell_is_that_of_the_client_there() -> None:
+    laboratory = consoles.Lab(scenario="poisoned-resolver")
+    assert laboratory.execute("getent ahostsv4 registry-1.docker.io | cut -d ' ' -f 1 | sort -u") == [
+        "31.13.94.37"
+    ]
+    laboratory.close()
+
+
+@pytest.mark.interop
+def test_a_scenario_that_there_is_not_is_a_fault() -> None:
+    laboratory = consoles.Lab(scenario="none-such")
+    with pytest.raises(consoles.LabError, match="the shell ended"):
+        laboratory.execute("true")
