@@ -36,6 +36,7 @@ extensions = [
     "toyvpn_cards",
     "toyvpn_drawings",
     "toyvpn_measured",
+    "diagnose_drawings",
     "look",  # brings sphinxext.opengraph
     "notfound.extension",
     "sphinx_copybutton",

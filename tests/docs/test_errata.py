@@ -9,7 +9,7 @@ from tests.docs.pages import DOCS
 
 PAGE = DOCS / "reference" / "errata.md"
 ROW = re.compile(
-    r"^### (?P<name>[WTS]\d+) [^\n]* \[[甲乙丙]\]\n(?P<body>.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL
+    r"^### (?P<name>[WTDS]\d+) [^\n]* \[[甲乙丙]\]\n(?P<body>.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL
 )
 
 
@@ -32,10 +32,11 @@ ROWS = rows(PAGE.read_text("utf-8"))
 
 
 def test_every_row_is_there_once_and_in_order() -> None:
-    headings = re.findall(r"^### ([WTS]\d+) ", PAGE.read_text("utf-8"), re.MULTILINE)
+    headings = re.findall(r"^### ([WTDS]\d+) ", PAGE.read_text("utf-8"), re.MULTILINE)
     assert headings == [
         *(f"W{at}" for at in range(1, 41)),
         *(f"T{at}" for at in range(1, 18)),
+        *(f"D{at}" for at in range(1, 12)),
         *(f"S{at}" for at in range(1, 14)),
     ]
     assert list(ROWS) == headings
