@@ -166,6 +166,13 @@ def test_no_glyph_is_lost_and_no_line_sticks_out_far(pdf: Path) -> None:
     assert max(widths, default=0.0) <= OVERFULL
 
 
+def test_no_table_runs_out_of_its_page(pdf: Path) -> None:
+    log = pdf.with_suffix(".log").read_text("utf-8", errors="replace")
+    assert (
+        re.findall(r"Overfull \\vbox \([\d.]+pt too high\) has occurred while \\output is active", log) == []
+    )
+
+
 def test_the_words_of_the_frame_are_chinese(text: str) -> None:
     assert "目录" in text
     assert "第1章" in text

@@ -250,6 +250,25 @@ def test_the_author_has_the_last_word(tmp_path: Path) -> None:
     assert "xindy" in (tmp_path / "latex" / "latexmkrc").read_text("utf-8")
 
 
+def _table(rows: int) -> str:
+    body = "".join(f"   * - {n}\n" for n in range(rows))
+    return f".. list-table:: 表\n   :header-rows: 1\n\n   * - 号\n{body}\n"
+
+
+def test_a_table_of_more_than_eight_rows_goes_on_over_the_page(tmp_path: Path) -> None:
+    pages = {"index.rst": f"手册\n====\n\n{_table(8)}{_table(9)}"}
+    written = tex(write_site(tmp_path, pages))
+    assert written.count(r"\begin{longtable}") == 1
+    assert len(re.findall(r"\\begin{tabul(?:ar|ary)}", written)) == 1
+
+
+def test_a_table_in_another_stays_in_one_piece(tmp_path: Path) -> None:
+    inner = "".join(f"          * - {line}\n" for line in range(9))
+    outer = "".join(f"   * - {line}\n" for line in range(8))
+    pages = {"index.rst": f"手册\n====\n\n.. list-table::\n\n   * - .. list-table::\n\n{inner}\n{outer}\n"}
+    assert r"\begin{longtable}" not in tex(write_site(tmp_path, pages))
+
+
 @pytest.mark.parametrize("conf", ["language = 'en'\n", "language = 'ja'\n", "latex_engine = 'lualatex'\n"])
 def test_a_site_that_is_not_chinese_by_xelatex_is_left_alone(conf: str, tmp_path: Path) -> None:
     ours = write_site(tmp_path / "ours", PLAIN, conf)

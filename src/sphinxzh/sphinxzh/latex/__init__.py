@@ -18,6 +18,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from sphinxzh.latex.fonts import can_tell, families_cover
 from sphinxzh.latex.standins import follow
+from sphinxzh.latex.tables import let_break
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ def _file_name(project: str) -> str:
 def _prepare(app: Sphinx) -> None:
     if app.builder.name == "latex" and applies(app.config):
         app.add_latex_package("sphinxzh", after_hyperref=True)
+        app.connect("doctree-resolved", let_break)
         ours = app.config.latex_elements["fontpkg"] == _our_fonts(app.config)
         if ours:
             follow(app, region(app.config.language))
