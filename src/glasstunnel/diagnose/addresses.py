@@ -38,6 +38,15 @@ def canonical(text: str) -> str:
     return str(ip_address(text))
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an address, of either version."""
+    try:
+        canonical(text)
+    except ValueError:
+        return False
+    return True
+
+
 def mark(text: str) -> str:
     """What is odd about an address as that of a public host; "" for nothing."""
     address = ip_address(text)

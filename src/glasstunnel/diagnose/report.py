@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from glasstunnel.diagnose.addresses import canonical
+from glasstunnel.diagnose.addresses import is_address
 from glasstunnel.diagnose.evidence import Evidence, Handshake, Host, Lookup, Outcome
 from glasstunnel.diagnose.finding import Finding, Verdict
 from glasstunnel.diagnose.remedies import Remedy
@@ -77,15 +77,7 @@ def own_addresses(evidence: Evidence) -> set[str]:
     found = {item.local.partition("%")[0] for item in connections if item.local}
     for host in evidence.hosts:
         found |= {reply.headers.get("docker-ratelimit-source", "") for reply in host.replies}
-    return {address for address in found if _is_address(address)} - {"127.0.0.1", "::1"}
-
-
-def _is_address(text: str) -> bool:
-    try:
-        canonical(text)
-    except ValueError:
-        return False
-    return True
+    return {address for address in found if is_address(address)} - {"127.0.0.1", "::1"}
 
 
 def as_text(verdict: Verdict, evidence: Evidence, _: Translate, version: str) -> str:

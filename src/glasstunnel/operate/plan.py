@@ -45,12 +45,7 @@ def plan(name: str, config: Config, net: Netlink, resolve: Resolve) -> Iterator[
     """
     interface = config.interface
     yield from _commands(name, interface.pre_up)
-    device = make_device(config, resolve)
-    yield _create(name, device, interface.listen_port)
-    for address in map(str, interface.addresses):
-        yield Step(f"ip address add {address} dev {name}", partial(Setup.address, address=address))
-    mtu = interface.mtu or tunnel_mtu(device, net)
-    yield Step(f"ip link set mtu {mtu} up dev {name}", partial(Setup.link_up, mtu=mtu))
+    yield from _interface(name, config, net, resolve)
     if interface.dns:
         yield dns(name, interface.dns_servers, interface.dns_search)
     yield from _routes(name, config, net)
@@ -68,18 +63,24 @@ def plan_apart(name: str, config: Config, net: Netlink, resolve: Resolve) -> Ite
     Args and Raises: as for :func:`plan`.
     """
     interface = config.interface
-    device = make_device(config, resolve)
-    yield _create(name, device, interface.listen_port)
-    for address in map(str, interface.addresses):
-        yield Step(f"ip address add {address} dev {name}", partial(Setup.address, address=address))
-    mtu = interface.mtu or tunnel_mtu(device, net)
-    yield Step(f"ip link set mtu {mtu} up dev {name}", partial(Setup.link_up, mtu=mtu))
+    yield from _interface(name, config, net, resolve)
     connected = [address.network for address in interface.addresses if not _alone(address.network)]
     for prefix in _allowed(config):
         if not _covered(prefix, connected):
             yield route(name, prefix)
     yield Step("", Setup.before_commands_up)
     yield door(interface.dns_servers, interface.dns_search)
+
+
+def _interface(name: str, config: Config, net: Netlink, resolve: Resolve) -> Iterator[Step]:
+    """What makes it, with its addresses and its MTU, and brings it up."""
+    interface = config.interface
+    device = make_device(config, resolve)
+    yield _create(name, device, interface.listen_port)
+    for address in map(str, interface.addresses):
+        yield Step(f"ip address add {address} dev {name}", partial(Setup.address, address=address))
+    mtu = interface.mtu or tunnel_mtu(device, net)
+    yield Step(f"ip link set mtu {mtu} up dev {name}", partial(Setup.link_up, mtu=mtu))
 
 
 def door(servers: Sequence[str], search: Sequence[str]) -> Step:

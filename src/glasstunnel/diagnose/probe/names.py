@@ -23,7 +23,7 @@ import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
 from dns._asyncbackend import DatagramSocket
 
-from glasstunnel.diagnose.addresses import canonical, mark
+from glasstunnel.diagnose.addresses import canonical, is_address, mark
 from glasstunnel.diagnose.evidence import Lookup, Outcome, Record
 from glasstunnel.diagnose.options import Options, Resolver
 from glasstunnel.diagnose.probe import outcomes
@@ -53,13 +53,13 @@ async def look_up(
     found = [
         Lookup("hosts", "file", "any", Outcome.OK, (_record(address, None),))
         for address in hosts_lines
-        if _is_address(address)
+        if is_address(address)
     ]
     questions: list[Awaitable[Lookup]] = [_system(name, deadline)]
     for record in RECORDS:
         for server in own_servers:
             address = server.partition("%")[0]
-            if _is_address(address):
+            if is_address(address):
                 own = Resolver(server)
                 questions += [
                     _ask(own, kind, name, record, options, trust, public=False) for kind in ("udp", "tcp")
@@ -227,14 +227,6 @@ def _records(answer: dns.message.Message) -> tuple[Record, ...]:
 
 def _record(address: str, ttl: int | None) -> Record:
     return Record(canonical(address), ttl, mark(address))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        canonical(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _since(began: float) -> float:
