@@ -15,9 +15,12 @@ from tests.browsing import chromium
 settings.register_profile("gates", deadline=None, derandomize=True)
 settings.load_profile("gates")
 
-# A shell lets what it runs in the background ignore interrupts, and so would all that the tests start.
+# A shell lets what it runs in the background ignore interrupts, nohup the end of the terminal; and so would
+# all that the tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

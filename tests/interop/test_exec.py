@@ -47,7 +47,10 @@ def arguments(config: Path, *command: str, options: tuple[str, ...] = ()) -> lis
 
 
 def start(lab: Lab, config: Path, script: str, *options: str) -> subprocess.Popen[str]:
-    """A script that goes on while we do; a line of its output says that it has begun."""
+    """A script that goes on while we do; a line of its output says that it has begun.
+
+    What it says at once after that may be lost to ``communicate``: let it ``read`` before.
+    """
     with lab.ours.namespace:
         process = subprocess.Popen(
             arguments(config, "bash", "-c", f"echo begun; {script}", options=options),
@@ -233,8 +236,8 @@ def test_programs_that_start_at_once_share_one_interface(
 def test_what_the_program_leaves_in_the_background_keeps_the_tunnel(
     lab: Lab, config: Path, before: dict[str, object]
 ) -> None:
-    process = start(lab, config, "sleep 1000 >&- 2>&- <&- & echo $!")
-    said, _ = process.communicate(timeout=PATIENCE)
+    process = start(lab, config, "read; sleep 1000 >&- 2>&- <&- & echo $!")
+    said, _ = process.communicate("\n", PATIENCE)
     assert process.returncode == 0
     assert journal.holder(lab.ours.interface)
     os.kill(int(said), signal.SIGTERM)
