@@ -283,9 +283,19 @@ def add_styles(app: Sphinx) -> None:
     app.config.html_static_path.append(str(Path(__file__).parent / "static"))
 
 
+def name_tables(_app: Sphinx, doctree: nodes.document) -> None:
+    """An index entry before a table that tells its widths leads to the table: the widths are on no page."""
+    for widths in doctree.findall(addnodes.tabular_col_spec):
+        table = widths.next_node(nodes.table, descend=False, siblings=True)
+        if table is not None:
+            table["ids"] += widths["ids"]
+            widths["ids"] = []
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and its style sheet."""
     app.add_directive("bytecard", ByteCard)
+    app.connect("doctree-read", name_tables)
     app.connect("builder-inited", add_styles)
     app.add_css_file("bytecards.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

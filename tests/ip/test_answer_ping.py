@@ -1,12 +1,19 @@
 """The program of the chapter on ping answers what a host must answer, and is silent to everything else."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import answer_ping
 import pytest
 from answer_ping import answer
 
+from glasstunnel.host.namespace import Namespace
 from glasstunnel.ip import icmp, ipv4, udp
 from glasstunnel.ip.address import parse_address
+from tests.interop.lab import run
 
 US, THEM = parse_address("10.9.0.1"), parse_address("10.9.0.2")
 HEADER = ipv4.Header(source=US, destination=THEM, protocol=icmp.PROTOCOL)
@@ -41,3 +48,22 @@ def test_the_answer_to_a_ping_carries_the_same_back() -> None:
 )
 def test_everything_else_is_not_answered(packet: bytes) -> None:
     assert answer(packet) is None
+
+
+@pytest.mark.interop
+def test_it_answers_the_kernels_pings() -> None:
+    namespace = Namespace()
+    with namespace:
+        run("ip", "tuntap", "add", "dev", "glass0", "mode", "tun")
+        run("ip", "addr", "add", "10.9.0.1/24", "dev", "glass0")
+        run("ip", "link", "set", "glass0", "up")
+        program = Path(answer_ping.__file__)
+        process = subprocess.Popen(
+            [sys.executable, program, "glass0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert "2 received" in run("ping", "-c", "2", "-i", "0.2", "-w", "20", "10.9.0.2")
+    assert process.stdout
+    assert process.stdout.readline() == "10.9.0.2 answered\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    namespace.close()
