@@ -253,6 +253,15 @@ def test_a_forged_name_before_a_name_based_reset_is_told_first_and_the_reset_beh
     assert [other.cause for other in verdict.also] == [Cause.NAME_BASED_RESET]
 
 
+def test_an_address_that_many_resolvers_name_is_told_of_once() -> None:
+    cross = [tls(RIGHT, RESET), tls(RIGHT, Outcome.OK, INNOCENT)]
+    same = [TRUE, asked("8.8.8.8", "tls", RIGHT), asked("9.9.9.9", "https", RIGHT)]
+    for told in (system(FORGED), system()):
+        (behind,) = judged(host([told, *same], {RIGHT: Outcome.OK}, cross)).also
+        codes = [item.code for item in behind.facts]
+        assert codes == ["tcp-connects", "tls-fails", "innocent-works"]
+
+
 def test_an_unmarked_wrong_address_is_doubted_where_only_the_others_speak() -> None:
     wrong = "44.1.1.1"
     cross = [

@@ -23,7 +23,7 @@ PAGES = {
     "index": "首页\n====\n\n.. toctree::\n\n   tunnel\n   dns\n   old\n\n见 :doc:`dns`。\n",
     "tunnel": "隧道\n====\n\n先握手。\n\n"
     ".. only:: html\n\n   网页才有的话。\n\n.. only:: latex\n\n   纸上才有的话。\n\n"
-    "保活\n----\n\n每 25 秒发一个空报文。\n",
+    "保活\n----\n\n每 25 秒发一个空报文。\n\n.. rst-class:: no-search\n\n机器印出的流水账。\n",
     "dns": "名字污染\n========\n\nDNS 污染与 ``wg_noise_init``。\n\n"
     ".. glossary::\n\n   量子猫\n     一种猫。\n",
     "old": ":nosearch:\n\n旧页\n====\n\n不再有效。\n",
@@ -225,6 +225,7 @@ def test_the_index_has_the_sections_as_the_builder_shows_them(tmp_path: Path) ->
     assert "网页才有的话" in texts
     assert "纸上才有的话" not in texts
     assert "不再有效" not in texts
+    assert "流水账" not in texts
     assert {"量子猫", "空报文"} <= set(index["words"].split())  # a term, and a word of the user dictionary
 
 

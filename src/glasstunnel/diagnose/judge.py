@@ -169,7 +169,8 @@ class _Judge:
     # The path
 
     def _behind(self, addresses: Sequence[str]) -> tuple[Finding, ...]:
-        return (self._path(addresses),) if addresses else ()
+        """What is wrong there too; several resolvers may have named an address."""
+        return (self._path(list(dict.fromkeys(addresses))),) if addresses else ()
 
     def _path(
         self, addresses: Sequence[str], sure: Confidence = Confidence.CERTAIN, facts: Iterable[Fact] = ()

@@ -20,9 +20,8 @@ class View:
         self.in_hosts = [
             address for item in host.lookups if item.source == "hosts" for address in item.addresses
         ]
-        self.reference = [
-            address for item in host.lookups if item.public and item.encrypted for address in item.addresses
-        ]
+        trusted = [item for item in host.lookups if item.public and item.encrypted]
+        self.reference = list(dict.fromkeys(address for item in trusted for address in item.addresses))
         self.connections = {item.address: item for item in host.connections}
         self.right = host.proven
 

@@ -126,7 +126,7 @@ class _Reader:
         """What can be read of a node."""
         if isinstance(node, nodes.Text):
             return [str(node)]
-        if isinstance(node, SILENT):
+        if isinstance(node, SILENT) or (isinstance(node, nodes.Element) and "no-search" in node["classes"]):
             return []
         if isinstance(node, nodes.image):
             return [node.get("alt", "")]
@@ -241,5 +241,5 @@ def kept(env: BuildEnvironment) -> dict[str, list[Section]]:
 
 
 def _hidden(env: BuildEnvironment, docname: str) -> bool:
-    """Whether the document says `:nosearch:`, which Sphinx's own search heeds too."""
-    return "nosearch" in env.metadata.get(docname, {})
+    """Whether the document says `:nosearch:` or `:no-search:`, which Sphinx's own search heeds too."""
+    return not {"nosearch", "no-search"}.isdisjoint(env.metadata.get(docname, {}))
