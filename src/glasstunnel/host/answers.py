@@ -1,4 +1,6 @@
-"""What the control socket says about a tunnel, and what it does to it: UAPI's get and set, step by step.
+"""What the control socket says about a tunnel, and what it does to it: UAPI's get and set, step by step, and
+two questions of ours, for the diagnosis: ``drops=1`` and ``try=1``, with a line ``public_key=`` for the peer
+to which a new session is tried.
 
 Rule: a ``set`` is carried out whole or not at all. First it is read to its end, then the system is asked for
 what it may refuse (port, mark), and only then the device is changed. Section:
@@ -8,7 +10,7 @@ https://www.wireguard.com/xplatform/; wireguard-go device/uapi.go.
 import logging
 import time
 from collections.abc import Iterator
-from errno import EINVAL, EIO
+from errno import EINVAL, EIO, ENETDOWN
 
 from glasstunnel.host.clock import now
 from glasstunnel.host.errors import HostError
@@ -31,6 +33,10 @@ def answer(tunnel: Tunnel[Device], request: str) -> Iterator[str] | None:
             return uapi.get_in_steps(tunnel.device, now(), time.time_ns(), tunnel.scope)
         case "set=1":
             return _set(tunnel, lines)
+        case "drops=1" if not lines:
+            return iter((uapi.drops(tunnel.device),))
+        case "try=1":
+            return iter((_errno(_try(tunnel, lines)),))
     return None
 
 
@@ -56,6 +62,22 @@ def _set(tunnel: Tunnel[Device], lines: str) -> Iterator[str]:
         yield ""
     tunnel.perform([])
     yield _errno(0)
+
+
+def _try(tunnel: Tunnel[Device], lines: str) -> int:
+    """Let the device begin a handshake, no sooner than it may anyway; the error number, or 0."""
+    key, _, value = lines.partition("=")
+    try:
+        peer = tunnel.device.peers.get(bytes.fromhex(value)) if key == "public_key" else None
+    except ValueError:
+        peer = None
+    if peer is None:
+        return EINVAL
+    if not tunnel.device.is_up:
+        return ENETDOWN
+    peer.want_initiation(now())
+    tunnel.perform([])
+    return 0
 
 
 def _pieces(lines: str) -> Iterator[list[str]]:

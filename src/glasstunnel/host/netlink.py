@@ -29,6 +29,7 @@ MAIN_TABLE = 254
 _PROTOCOL_BOOT = 3  # RTPROT_BOOT: what ip(8) says of a route that somebody typed
 _SCOPE_LINK = 253
 _FIB_RULE_INVERT = 2
+_IFF_UP = 1
 _FR_ACT_UNREACHABLE = 7
 _LOOPBACK = "lo"  # as the interface by which a packet came: it was sent on this machine
 _FIRST_TABLE = 51820  # where wg-quick(8) begins to look for a free one
@@ -121,6 +122,11 @@ class Netlink:
         with _refusal(f"read the MTU of the interface {index}"):
             return int(self._ip.get_links(index)[0].get_attr("IFLA_MTU"))
 
+    def is_up(self, index: int) -> bool:
+        """Whether an interface is switched on."""
+        with _refusal(f"read the state of the interface {index}"):
+            return bool(self._ip.get_links(index)[0]["flags"] & _IFF_UP)
+
     def link_up(self, name: str, mtu: int | None = None) -> None:
         """Switch an interface on, with this MTU if one is given."""
         wish = {"mtu": mtu} if mtu else {}
@@ -163,6 +169,17 @@ class Netlink:
         with _refusal(f"read the addresses of {name}"):
             found = self._ip.get_addr(family=_FAMILIES[version], index=self.index(name))
             return [one.get_attr("IFA_LOCAL") or one.get_attr("IFA_ADDRESS") for one in found]
+
+    def networks(self) -> list[tuple[str, str]]:
+        """All interfaces' addresses with their lengths, each with the interface's name."""
+        with _refusal("read the addresses"):
+            return [
+                (
+                    socket.if_indextoname(one["index"]),
+                    f"{one.get_attr('IFA_LOCAL') or one.get_attr('IFA_ADDRESS')}/{one['prefixlen']}",
+                )
+                for one in self._ip.get_addr()
+            ]
 
     def add_route(self, name: str, prefix: str, table: int = MAIN_TABLE) -> None:
         """Lead ``prefix`` into an interface."""

@@ -4,12 +4,13 @@ Rule: keys are lowercase hexadecimal, lines are ``key=value``, a reply ends with
 the socket over which it travels is the host's. Section: https://www.wireguard.com/xplatform/.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_ntop
 
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Event, Path
+from glasstunnel.wireguard.events import Drop, Event, Path
 from glasstunnel.wireguard.handshake import NO_PSK
 from glasstunnel.wireguard.peer import Peer
 from glasstunnel.wireguard.setrequest import PROTOCOL_VERSION, PeerRequest, SetRequest
@@ -39,6 +40,23 @@ def get_in_steps(device: Device, now: float, wall: int, scope: Callable[[str], s
         for begin in range(0, len(prefixes), _PIECE):
             yield "".join(map(_allowed_ip_line, prefixes[begin : begin + _PIECE]))
     yield "errno=0\n\n"
+
+
+def drops(device: Device) -> str:
+    """The reply to ``drops=1``, which is ours alone: what was dropped for which reason.
+
+    The device's sums come first, then each peer's after its ``public_key=``. A reason is the name of its
+    :class:`Drop`, in lower case.
+    """
+    counted = _drop_lines(device.drops)
+    for peer in device.peers.values():
+        if peer.drops:
+            counted += ["public_key=" + peer.public_key.hex(), *_drop_lines(peer.drops)]
+    return "\n".join([*counted, "errno=0", "", ""])
+
+
+def _drop_lines(counter: Counter[Drop]) -> list[str]:
+    return [f"{reason.name.lower()}={number}" for reason, number in counter.items() if number]
 
 
 def _text(lines: Iterator[tuple[str, object]]) -> str:

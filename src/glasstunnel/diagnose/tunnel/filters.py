@@ -1,0 +1,241 @@
+"""What the rules of nftables would do with a packet, as far as they can be understood.
+
+Rule: three answers, as in logic with gaps: a condition holds, does not, or is not understood, and a verdict
+that hangs on one of the last kind is not sure. Rules of iptables are read as nft shows them. Section:
+libnftables-json(5), nft(8).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+_PROTOCOLS: Final = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58}
+_DROPS: Final = ("drop", "reject")
+_TRANSLATES: Final = ("masquerade", "snat")
+_NEUTRAL: Final = ("counter", "log", "mangle", "comment")
+_XT: Final = {
+    "DROP": "drop",
+    "REJECT": "reject",
+    "ACCEPT": "accept",
+    "MASQUERADE": "masquerade",
+    "SNAT": "snat",
+}
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What conditions ask about."""
+
+    source: str
+    destination: str
+    protocol: int = 17
+    comes_in: str = ""  # names of interfaces
+    goes_out: str = ""
+    source_port: int = 0
+    destination_port: int = 0
+    state: str = "new"  # of connection tracking
+
+    @property
+    def family(self) -> str:
+        """As nft calls it."""
+        return "ip" if ip_address(self.source).version == 4 else "ip6"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A rule that ends a packet's way, or translates its source."""
+
+    verdict: str
+    rule: str
+    sure: bool
+
+
+class Ruleset:
+    """The rules of a namespace.
+
+    Args:
+        document: what ``nft -j list ruleset`` prints, decoded.
+    """
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        items = document.get("nftables", [])
+        self._chains = [item["chain"] for item in items if "chain" in item]
+        self._rules: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        for item in items:
+            if rule := item.get("rule"):
+                self._rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule)
+
+    def drops(self, hook: str, packet: Packet) -> Hit | None:
+        """The rule or policy that drops a packet at this hook, if one does."""
+        unsure: Hit | None = None
+        for chain in self._base_chains("filter", hook, packet):
+            hit = self._base(chain, packet)
+            if hit and hit.sure:
+                return hit
+            unsure = unsure or hit
+        return unsure
+
+    def translates(self, packet: Packet) -> bool | None:
+        """Whether a packet's source is translated on its way out; None if that cannot be told."""
+        maybe = False
+        for chain in self._base_chains("nat", "postrouting", packet):
+            for hit in self._walk(chain, packet, True, 0):
+                if hit.verdict in _TRANSLATES:
+                    if hit.sure:
+                        return True
+                    maybe = True
+                elif hit.sure:
+                    break
+        return None if maybe else False
+
+    def _base_chains(self, kind: str, hook: str, packet: Packet) -> list[dict[str, Any]]:
+        found = [
+            chain
+            for chain in self._chains
+            if chain.get("type") == kind
+            and chain.get("hook") == hook
+            and chain["family"] in (packet.family, "inet")
+        ]
+        return sorted(found, key=lambda chain: chain.get("prio", 0))
+
+    def _base(self, chain: dict[str, Any], packet: Packet) -> Hit | None:
+        """What a base chain drops; what nothing in it takes has its policy."""
+        unsure: Hit | None = None
+        doubt = False
+        for hit in self._walk(chain, packet, True, 0):
+            if hit.verdict in _DROPS:
+                if hit.sure and not doubt:
+                    return hit
+                unsure = unsure or Hit(hit.verdict, hit.rule, False)
+            if hit.sure and hit.verdict != "return":
+                return unsure
+            doubt = True
+        if chain.get("policy") == "drop":
+            return Hit("drop", f"{_name(chain, chain['name'])} policy", not doubt)
+        return unsure
+
+    def _walk(self, chain: dict[str, Any], packet: Packet, sure: bool, depth: int) -> Iterator[Hit]:
+        """The verdicts that a packet may meet in a chain and those it leads to, in their order."""
+        if depth > 16:  # the kernel's own limit
+            return
+        name = chain["name"]
+        for rule in self._rules.get((chain["family"], chain["table"], name), []):
+            holds: bool | None = True
+            for expression in rule.get("expr", []):
+                (word, value), *_ = expression.items()
+                word, value = _plain(word, value)
+                if word in _NEUTRAL:
+                    continue
+                if word == "match":
+                    held = _holds(value, packet)
+                    if held is False:
+                        holds = False
+                        break
+                    holds = holds if held else None
+                elif word in ("jump", "goto"):
+                    target = {**chain, "name": value["target"]}
+                    yield from self._walk(target, packet, sure and holds is True, depth + 1)
+                    if word == "goto" and holds:
+                        return
+                elif word == "return":
+                    if holds:
+                        if depth == 0:
+                            break
+                        return
+                elif word in ("accept", *_DROPS, *_TRANSLATES):
+                    handle = rule.get("comment", f"handle {rule.get('handle', 0)}")
+                    yield Hit(word, f"{_name(chain, name)} {handle}", sure and holds is True)
+                    if sure and holds is True:
+                        return
+                else:
+                    holds = None
+
+
+def _name(chain: dict[str, Any], name: str) -> str:
+    return f"{chain['family']} {chain['table']} {name}"
+
+
+def _plain(word: str, value: Any) -> tuple[str, Any]:
+    """A target of iptables as nft would say it itself."""
+    if word == "xt" and isinstance(value, dict):
+        return _XT.get(str(value.get("name")), "xt"), value
+    return word, value
+
+
+def _holds(match: dict[str, Any], packet: Packet) -> bool | None:
+    """Whether a condition holds; None for one that is not understood."""
+    known, actual = _actual(match.get("left"), packet)
+    if not known:
+        return None
+    if actual is None:  # the packet has no such field
+        return False
+    same = _among(actual, match.get("right"))
+    if same is None:
+        return None
+    operator = match.get("op", "==")
+    if operator in ("==", "in"):
+        return same
+    return not same if operator == "!=" else None
+
+
+def _actual(left: Any, packet: Packet) -> tuple[bool, str | int | None]:
+    if not isinstance(left, dict):
+        return False, None
+    if "ct" in left and left["ct"].get("key") == "state":
+        return True, packet.state
+    if "meta" in left:
+        meta: dict[str, str | int] = {
+            "iifname": packet.comes_in,
+            "iif": packet.comes_in,
+            "oifname": packet.goes_out,
+            "oif": packet.goes_out,
+            "l4proto": packet.protocol,
+            "nfproto": "ipv4" if packet.family == "ip" else "ipv6",
+        }
+        key = left["meta"].get("key")
+        return key in meta, meta.get(key)
+    if "payload" in left:
+        protocol, name = left["payload"].get("protocol"), left["payload"].get("field")
+        if protocol in ("ip", "ip6"):
+            fields: dict[str, str | int] = {
+                "saddr": packet.source,
+                "daddr": packet.destination,
+                "protocol": packet.protocol,
+                "nexthdr": packet.protocol,
+            }
+            return name in fields, fields.get(name) if protocol == packet.family else None
+        if protocol in ("udp", "tcp", "th"):
+            ports: dict[str, int] = {"sport": packet.source_port, "dport": packet.destination_port}
+            wrong = protocol != "th" and _PROTOCOLS[protocol] != packet.protocol
+            return name in ports, None if wrong else ports.get(name)
+    return False, None
+
+
+def _among(actual: str | int, right: Any) -> bool | None:
+    """Whether a value is what a condition names: one, a prefix, a range, or one of several."""
+    if isinstance(right, dict):
+        if "set" in right:
+            return _any(_among(actual, one) for one in right["set"])
+        if "prefix" in right:
+            network = ip_network(f"{right['prefix']['addr']}/{right['prefix']['len']}", strict=False)
+            return ip_address(str(actual)) in network
+        if "range" in right:
+            low, high = right["range"]
+            if isinstance(actual, int) and isinstance(low, int):
+                return bool(low <= actual <= high)
+        return None
+    if isinstance(right, list):
+        return _any(_among(actual, one) for one in right)
+    if isinstance(right, str) and right.startswith("@"):
+        return None
+    if isinstance(actual, int):
+        return actual == (_PROTOCOLS.get(right) if isinstance(right, str) else right)
+    if isinstance(right, str) and right.endswith("*"):
+        return actual.startswith(right[:-1])
+    return bool(actual == right)
+
+
+def _any(several: Iterable[bool | None]) -> bool | None:
+    found = list(several)
+    return True if True in found else None if None in found else False

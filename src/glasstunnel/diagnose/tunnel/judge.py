@@ -1,0 +1,263 @@
+"""From all that was seen of a tunnel to one verdict.
+
+Rule: the layers are judged in the order in which a tunnel needs them, and the first that fails is the
+verdict. What only one end can know is not guessed at the other: silence stays silence, with what could be
+behind it. Section: WP §5.3 (what is dropped without a word), §5.4.2 and §5.4.3 (which key is in what).
+"""
+
+from collections.abc import Callable, Iterator
+
+from glasstunnel.diagnose.causes import Confidence
+from glasstunnel.diagnose.finding import Fact, fact
+from glasstunnel.diagnose.tunnel import judge_data, targets
+from glasstunnel.diagnose.tunnel.causes import Cause
+from glasstunnel.diagnose.tunnel.evidence import Evidence, Filtered, Got, Kind, Peer
+from glasstunnel.diagnose.tunnel.finding import Finding, Verdict
+
+_CERTAIN, _LIKELY, _POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
+_CLOCK_SLACK = 60.0  # seconds by which a file may be from the future
+_RECENT = 180.0  # seconds: REJECT_AFTER_TIME, WP §6.1
+_ICMP = {
+    Got.PORT_UNREACHABLE: Cause.ENDPOINT_CLOSED,
+    Got.HOST_UNREACHABLE: Cause.ENDPOINT_UNREACHABLE,
+    Got.PROHIBITED: Cause.ENDPOINT_UNREACHABLE,
+    Got.TIME_EXCEEDED: Cause.ENDPOINT_UNREACHABLE,
+    Got.NOT_PERMITTED: Cause.FIREWALL,
+}
+
+
+def reach_verdict(evidence: Evidence) -> Verdict:
+    """Judge."""
+    notes = tuple(_notes(evidence))
+    first, *rest = [*_interface(evidence), *_peers(evidence), *judge_data.target(evidence), _well(evidence)]
+    return Verdict(
+        first, tuple(one for one in rest if one.cause not in (Cause.ALL_WELL, Cause.NOT_UP)), notes
+    )
+
+
+def _interface(evidence: Evidence) -> Iterator[Finding]:
+    """What is wrong before any peer is spoken to."""
+    if evidence.kind is not Kind.FILE:
+        if not evidence.public_key:
+            yield Finding(Cause.NO_PRIVATE_KEY, _CERTAIN, (fact("no-private-key", name=evidence.name),))
+        if not evidence.interface.exists:
+            yield Finding(Cause.INTERFACE_DOWN, _CERTAIN, (fact("interface-elsewhere", name=evidence.name),))
+        elif not evidence.interface.up:
+            yield Finding(Cause.INTERFACE_DOWN, _CERTAIN, (fact("interface-down", name=evidence.name),))
+    if evidence.own_key_as_peer:
+        yield Finding(
+            Cause.OWN_KEY_AS_PEER,
+            _CERTAIN,
+            (fact("own-key", key=evidence.public_key),),
+            evidence.public_key,
+        )
+    elif not evidence.peers:
+        yield Finding(Cause.NO_PEER, _CERTAIN, (fact("no-peer", name=evidence.name),))
+    for prefix, owners in evidence.doubled:
+        facts = (fact("doubled", prefix=prefix, keys=", ".join(map(short, owners)), last=short(owners[-1])),)
+        yield Finding(Cause.OVERLAPPING_ALLOWED_IPS, _CERTAIN, facts, owners[0])
+
+
+def _peers(evidence: Evidence) -> Iterator[Finding]:
+    for peer in evidence.peers:
+        for layer in _LAYERS:
+            if finding := layer(evidence, peer):
+                yield finding
+                break
+        else:
+            yield from judge_data.peer(evidence, peer)
+
+
+# Layers of one peer
+
+
+def _endpoint(evidence: Evidence, peer: Peer) -> Finding | None:
+    if peer.unresolved and not peer.after.endpoint:
+        facts = (fact("unresolved", endpoint=peer.configured, why=peer.unresolved),)
+        return Finding(Cause.ENDPOINT_UNRESOLVED, _CERTAIN, facts, peer.key)
+    if not peer.endpoint:
+        if _has_session(evidence, peer) or _is_server(evidence, peer):
+            return None
+        facts = (fact("no-endpoint", key=short(peer.key)),)
+        return Finding(
+            Cause.ENDPOINT_MISSING, _CERTAIN if len(evidence.peers) == 1 else _LIKELY, facts, peer.key
+        )
+    return None
+
+
+def _is_server(evidence: Evidence, peer: Peer) -> bool:
+    """Whether it is for the peer to begin: then its silence is not ours to judge, unless something came."""
+    return evidence.kind is not Kind.FILE and not peer.configured and _keys(evidence, peer) is None
+
+
+def _route(evidence: Evidence, peer: Peer) -> Finding | None:
+    way = peer.outward
+    if way is None or _is_fresh(peer):
+        return None
+    if way.error:
+        facts = (fact("no-route", endpoint=peer.endpoint, error=way.error),)
+        return Finding(Cause.NO_ROUTE, _CERTAIN, facts, peer.key)
+    if way.interface == evidence.name:
+        facts = (
+            fact("through-tunnel", endpoint=peer.endpoint, name=evidence.name, mark=f"{evidence.fwmark:#x}"),
+        )
+        return Finding(Cause.ENDPOINT_THROUGH_TUNNEL, _CERTAIN, facts, peer.key)
+    return None
+
+
+def _filters(evidence: Evidence, peer: Peer) -> Finding | None:
+    """What this machine itself does to the datagrams."""
+    if _has_session(evidence, peer):
+        return None
+    if peer.backward and peer.backward.error == "EXDEV":
+        facts = (fact("backward-filtered", endpoint=peer.endpoint, interface=peer.backward.comes_in),)
+        return Finding(Cause.REVERSE_PATH_FILTER, _CERTAIN, facts, peer.key)
+    for one in evidence.filtered:
+        if one.what == "outer" and (one.sure or _refused(peer)):
+            return Finding(Cause.FIREWALL, _CERTAIN if one.sure else _LIKELY, (filter_fact(one),), peer.key)
+    return None
+
+
+def _refused(peer: Peer) -> bool:
+    return peer.outside is not None and peer.outside.got is Got.NOT_PERMITTED
+
+
+def _icmp(evidence: Evidence, peer: Peer) -> Finding | None:
+    """Somebody said that the datagrams do not arrive."""
+    reply = peer.outside
+    if _has_session(evidence, peer) or reply is None or reply.got not in _ICMP:
+        return None
+    facts = (fact("icmp", endpoint=peer.endpoint, got=reply.got, by=reply.by or "-"),)
+    host = peer.endpoint.rpartition(":")[0].strip("[]")
+    sure = reply.got is not Got.PORT_UNREACHABLE or reply.by == host
+    return Finding(_ICMP[reply.got], _CERTAIN if sure else _LIKELY, facts, peer.key)
+
+
+def _keys(evidence: Evidence, peer: Peer) -> Finding | None:
+    """Who has the wrong key of whom, from what our device has dropped."""
+    if _has_session(evidence, peer):
+        return None
+    if count := peer.after.drops.get("bad_handshake", 0):
+        facts = (fact("bad-response", count=count, now=peer.grown("bad_handshake")),)
+        return Finding(Cause.WRONG_PRESHARED_KEY, _CERTAIN, facts, peer.key)
+    if count := peer.after.drops.get("old_timestamp", 0):
+        facts = (fact("old-timestamp", count=count, now=peer.grown("old_timestamp")),)
+        return Finding(Cause.PEER_CLOCK_BEHIND, _CERTAIN, facts, peer.key)
+    alone = len(evidence.peers) == 1
+    for reason, cause in (
+        ("unknown_peer", Cause.WE_HAVE_WRONG_KEY),
+        ("wrong_mac1", Cause.PEER_HAS_WRONG_KEY),
+    ):
+        if count := evidence.drops.get(reason, 0):
+            grown = count - evidence.drops_before.get(reason, 0)
+            facts = (fact(reason.replace("_", "-"), count=count, now=grown, key=short(evidence.public_key)),)
+            return Finding(cause, _LIKELY if grown and alone else _POSSIBLE, facts, peer.key)
+    return None
+
+
+def _moved(evidence: Evidence, peer: Peer) -> Finding | None:
+    """The name has other addresses than the device sends to."""
+    if _has_session(evidence, peer) or not peer.resolved or not peer.after.endpoint:
+        return None
+    if peer.after.endpoint in peer.resolved:
+        return None
+    facts = (fact("moved", endpoint=peer.configured, now=", ".join(peer.resolved), used=peer.after.endpoint),)
+    return Finding(Cause.ENDPOINT_MOVED, _LIKELY, facts, peer.key)
+
+
+def _clock(evidence: Evidence, peer: Peer) -> Finding | None:
+    behind = evidence.local.newest_file - evidence.now
+    ahead = max((one.after.handshake for one in evidence.peers), default=0) - evidence.now
+    if _is_fresh(peer):
+        return None
+    if behind > _CLOCK_SLACK:
+        facts = (fact("file-from-future", path=evidence.local.newest_path, seconds=round(behind)),)
+        return Finding(Cause.CLOCK_BEHIND, _LIKELY, facts, peer.key)
+    if ahead > _CLOCK_SLACK:
+        facts = (fact("handshake-from-future", seconds=round(ahead)),)
+        return Finding(Cause.CLOCK_BEHIND, _LIKELY, facts, peer.key)
+    return None
+
+
+def _silence(evidence: Evidence, peer: Peer) -> Finding | None:
+    """Nobody says anything, which is what a device does that does not like what it gets."""
+    if evidence.kind is Kind.FILE or not evidence.interface.up or not peer.endpoint:
+        return None
+    if _has_session(evidence, peer) or (not peer.configured and not peer.after.endpoint):
+        return None
+    facts = [fact("nothing-came", endpoint=peer.endpoint, seconds=f"{evidence.seconds:.0f}")]
+    facts += [filter_fact(one) for one in evidence.filtered if one.what == "outer"]
+    facts.append(fact("silence-hides"))
+    return Finding(Cause.SILENT, _CERTAIN, tuple(facts), peer.key)
+
+
+_LAYERS: tuple[Callable[[Evidence, Peer], Finding | None], ...] = (
+    _endpoint,
+    _route,
+    _filters,
+    _icmp,
+    _keys,
+    _clock,
+    _moved,
+    _silence,
+)
+
+
+# What is common
+
+
+def _is_fresh(peer: Peer) -> bool:
+    return peer.after.handshake > peer.before.handshake
+
+
+def _has_session(evidence: Evidence, peer: Peer) -> bool:
+    """A handshake while we watched, or one whose session still stands."""
+    return _is_fresh(peer) or 0 <= evidence.now - peer.after.handshake < _RECENT
+
+
+def short(key: str) -> str:
+    """A key as a report names it."""
+    return f"{key[:8]}…"
+
+
+def filter_fact(one: Filtered) -> Fact:
+    """The rule that drops a packet."""
+    return fact("filtered" if one.sure else "filtered-maybe", hook=one.hook, what=one.what, rule=one.rule)
+
+
+def _well(evidence: Evidence) -> Finding:
+    if evidence.kind is Kind.FILE:
+        return Finding(Cause.NOT_UP, _CERTAIN, (fact("not-up", name=evidence.name),))
+    facts = []
+    for peer in evidence.peers:
+        if _has_session(evidence, peer):
+            facts.append(
+                fact("handshake", key=short(peer.key), age=round(evidence.now - peer.after.handshake))
+                if not _is_fresh(peer)
+                else fact("handshake-now", key=short(peer.key))
+            )
+        facts += [
+            fact("answers", address=reply.address, ms=reply.ms)
+            for reply in peer.echoes
+            if reply.got is Got.ANSWER
+        ]
+        facts += [
+            fact("largest-passes", size=one.largest)
+            for one in peer.searches
+            if not one.outside and not one.smallest_lost
+        ]
+    facts += judge_data.well_facts(evidence)
+    sure = any(reply.got is Got.ANSWER for peer in evidence.peers for reply in peer.echoes)
+    return Finding(Cause.ALL_WELL, _CERTAIN if sure else _POSSIBLE, tuple(facts) or (fact("nobody-spoke"),))
+
+
+def _notes(evidence: Evidence) -> Iterator[Fact]:
+    """What could not be known, and what is odd without being the fault."""
+    yield from (fact(code) for code in evidence.unknown)
+    for peer in evidence.peers:
+        for prefix, network, interface in targets.taken_networks(peer.allowed_ips, evidence.local.networks):
+            yield fact("taken-network", prefix=prefix, network=network, interface=interface)
+        if peer.nat:
+            yield judge_data.nat_fact(peer.nat)
+        if not peer.endpoint and not peer.after.handshake and evidence.kind is not Kind.FILE:
+            yield fact("never-spoke", key=short(peer.key))

@@ -1,0 +1,55 @@
+"""How long the way to a peer behind a NAT stays open in silence.
+
+Rule: it is measured from outside of the NAT, where the tunnel's other end is reached only as long as its NAT
+remembers it: silence, then an echo request into the tunnel, each time a longer one, until none is answered.
+What the peer sends by itself meanwhile would keep the way open, so such a silence does not count. Time is a
+parameter. Section: RFC 4787 §4.3; RFC 5780 §4.6, which needs a server for what here the tunnel does.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from glasstunnel.diagnose.tunnel.evidence import NatLife
+
+SILENCES: Final = (10, 15, 20, 25, 30, 45, 60, 90, 120, 150, 180)
+"""Seconds; RFC 4787 asks NATs for 120 at the least, Linux keeps a two-way flow for 120."""
+_MARGIN = 5  # seconds by which a keepalive has to come before the end
+_SHORTEST = 5
+
+
+def measure(
+    wait: Callable[[float], None],
+    echo: Callable[[], bool],
+    received: Callable[[], int],
+    silences: Sequence[int] = SILENCES,
+    say: Callable[[int], None] = lambda _seconds: None,
+) -> NatLife:
+    """Measure.
+
+    Args:
+        wait: lets so many seconds pass, in which nothing is sent.
+        echo: whether the peer answers now.
+        received: bytes that have come from the peer so far.
+        silences: seconds, ascending.
+        say: is told each silence before it begins.
+    """
+    survived = 0
+    disturbed = False
+    for silence in silences:
+        say(silence)
+        before = received()
+        wait(silence)
+        spoke = received() != before
+        disturbed |= spoke
+        if not echo():
+            return NatLife(survived, silence, disturbed)
+        if not spoke:
+            survived = silence
+    return NatLife(survived, 0, disturbed)
+
+
+def right_keepalive(life: NatLife) -> int:
+    """The line ``PersistentKeepalive =`` for the end behind the NAT, 0 if none is needed."""
+    if not life.lost:
+        return 0
+    return max(_SHORTEST, (life.survived or life.lost // 2) - _MARGIN)
