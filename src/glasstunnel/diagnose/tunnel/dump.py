@@ -1,4 +1,4 @@
-"""What devices say of themselves, as text in and values out: ``wg show IFACE dump``, and our own drop counters.
+"""What devices say of themselves, text in and values out: ``wg show IFACE dump``, and our drop counters.
 
 Rule: an answer that cannot be read is a sentence, never a guess. Section: wg(8) "show", dump; uapi.py
 ``drops``.

@@ -153,8 +153,7 @@ def _beyond(evidence: Evidence, found: Target) -> Finding | None:
     if found.one_hop and found.one_hop.got is Got.TIME_EXCEEDED:
         facts = (silent, fact("hop-says", by=found.one_hop.by), fact("no-way-back"))
         return Finding(Cause.NO_MASQUERADE, _POSSIBLE, facts, owner.key)
-    facts = (silent, fact("hop-silent"))
-    return Finding(Cause.FORWARDING_OFF, _LIKELY, facts, owner.key)
+    return Finding(Cause.FORWARDING_OFF, _LIKELY, (silent, fact("hop-silent")), owner.key)
 
 
 def _onward(evidence: Evidence, found: Target) -> Finding | None:
