@@ -151,8 +151,8 @@ def _beyond(evidence: Evidence, found: Target) -> Finding | None:
     if not _answered(owner):
         return None if owner.echoes else Finding(Cause.NO_DATA, _POSSIBLE, (silent,), owner.key)
     if found.one_hop and found.one_hop.got is Got.TIME_EXCEEDED:
-        facts = (silent, fact("hop-says", by=found.one_hop.by), fact("no-way-back"))
-        return Finding(Cause.NO_MASQUERADE, _POSSIBLE, facts, owner.key)
+        hop = fact("hop-says", by=found.one_hop.by)
+        return Finding(Cause.NO_MASQUERADE, _POSSIBLE, (silent, hop, fact("no-way-back")), owner.key)
     return Finding(Cause.FORWARDING_OFF, _LIKELY, (silent, fact("hop-silent")), owner.key)
 
 
