@@ -8,24 +8,41 @@ everywhere.
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from glasstunnel import __version__
 from glasstunnel.cli.language import translator
 from glasstunnel.cli.style import Style
 from glasstunnel.diagnose import causes, image, options
+from glasstunnel.diagnose.addresses import canonical
+from glasstunnel.diagnose.tunnel import causes as tunnel_causes
+from glasstunnel.diagnose.tunnel import options as tunnel_options
+from glasstunnel.host.errors import HostError
+from glasstunnel.operate import keys
+from glasstunnel.operate.config import ConfigError
+from glasstunnel.operate.status import StatusError
 
 DEFAULT_IMAGE = "hello-world"
-ERRORS = (options.DiagnosisError,)
+ERRORS = (options.DiagnosisError, HostError, ConfigError, StatusError)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.description = "Find out why something fails, layer by layer. Changes nothing."
     subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
-    statuses = "\n".join(
-        f"  {status:>2}  {name}: {', '.join(sorted(found))}"
-        for name, (status, found) in causes.CLASSES.items()
-    )
+    _configure_pull(subjects)
+    _configure_tunnel(subjects)
+
+
+def _statuses(classes: Mapping[str, tuple[int, Iterable[str]]]) -> str:
+    lines = [
+        f"  {status:>2}  {name}: {', '.join(sorted(found))}" for name, (status, found) in classes.items()
+    ]
+    return "exit status:\n" + "\n".join(lines)
+
+
+def _configure_pull(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     pull = subjects.add_parser(
         "docker-pull",
         help="why docker pull fails",
@@ -35,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "It asks without an account. On Docker Hub it counts as one pull of the image.\n"
             "Public resolvers are asked for the names too: --resolver says which."
         ),
-        epilog=f"exit status:\n{statuses}",
+        epilog=_statuses(causes.CLASSES),
     )
     pull.add_argument(
         "image",
@@ -73,8 +90,78 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _configure_tunnel(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    usual = tunnel_options.Deadlines()
+    tunnel = subjects.add_parser(
+        "tunnel",
+        help="why a tunnel does not come up, or carries nothing",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=(
+            "Find out why a tunnel does not come up or carries nothing: configuration, endpoint, filter,\n"
+            "keys, clocks, routes, sizes. It makes no handshake of its own: it lets the device try.\n"
+            "Devices of others are read by wg; what they cannot tell is said."
+        ),
+        epilog=_statuses(tunnel_causes.CLASSES),
+    )
+    tunnel.add_argument("tunnel", metavar="IFACE|CONFIG", help="an interface, or a configuration as for up")
+    tunnel.add_argument("--json", action="store_true", help="print everything that was seen as JSON")
+    tunnel.add_argument(
+        "--unmasked", action="store_true", help="do not hide the addresses of your own network"
+    )
+    tunnel.add_argument("--peer", type=_key, metavar="KEY", help="look at this peer only")
+    tunnel.add_argument(
+        "--to",
+        type=_address,
+        metavar="ADDRESS",
+        help="an address that should be reached through the tunnel, or by the peers through this machine",
+    )
+    tunnel.add_argument(
+        "--deadline",
+        type=_seconds,
+        default=usual.handshake,
+        metavar="SECONDS",
+        help="for the handshake, 1 to 600 (default %(default)s)",
+    )
+    tunnel.add_argument(
+        "--nat-life",
+        action="store_true",
+        help="also measure how long a NAT before the peer remembers it; takes minutes",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Diagnose, and print the report."""
+    return _run_tunnel(arguments) if arguments.subject == "tunnel" else _run_pull(arguments)
+
+
+def _run_tunnel(arguments: argparse.Namespace) -> int:
+    from glasstunnel.diagnose.addresses import Mask
+    from glasstunnel.diagnose.report import json_text, remedies_as_text
+    from glasstunnel.diagnose.tunnel import judge, remedies, report, story
+    from glasstunnel.diagnose.tunnel.probe import examine
+
+    deadlines = replace(tunnel_options.Deadlines(), handshake=arguments.deadline)
+    chosen = tunnel_options.Options(deadlines, arguments.peer or "", arguments.to or "", arguments.nat_life)
+    _ = translator()
+    progress = Style(sys.stderr)
+    try:
+        evidence = examine.examine(arguments.tunnel, chosen, progress.step)
+    finally:
+        progress.step("")
+    reached = judge.reach_verdict(evidence)
+    ways = remedies.remedies(reached, evidence)
+    mask = Mask(report.own_addresses(evidence), networks=True)
+    if arguments.json:
+        document = report.as_json(reached, ways, evidence)
+        print(json_text(document, str if arguments.unmasked else mask))
+    else:
+        text = report.as_text(reached, evidence, _, __version__)
+        mending = remedies_as_text(ways, _, story.REMEDIES, story.WARNINGS)
+        _print(text if arguments.unmasked else mask(text), mending, mask(mending) != mending)
+    return reached.exit_status
+
+
+def _run_pull(arguments: argparse.Namespace) -> int:
     from glasstunnel.diagnose import remedies, report, verdict
     from glasstunnel.diagnose.addresses import Mask
     from glasstunnel.diagnose.probe import pull
@@ -100,13 +187,17 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         text = report.as_text(reached, evidence, _, __version__)
         mending = report.remedies_as_text(ways, _)
-        print(text if arguments.unmasked else mask(text), end="")
-        if mask(mending) != mending:
-            print(
-                "\n" + _("What follows holds addresses of your own network: it is not for a public report.")
-            )
-        print(mending, end="")
+        _print(text if arguments.unmasked else mask(text), mending, mask(mending) != mending)
     return reached.exit_status
+
+
+def _print(text: str, mending: str, is_private: bool) -> None:
+    """The report, and the ways to mend it, which need the addresses that the report hides."""
+    _ = translator()
+    print(text, end="")
+    if is_private:
+        print("\n" + _("What follows holds addresses of your own network: it is not for a public report."))
+    print(mending, end="")
 
 
 def _image(text: str) -> image.Image:
@@ -131,3 +222,17 @@ def _seconds(text: str) -> float:
     if not 1 <= seconds <= 600:
         raise argparse.ArgumentTypeError(f"expected 1 to 600 seconds, got {text!r}")
     return seconds
+
+
+def _key(text: str) -> str:
+    try:
+        return keys.encode(keys.decode(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a public key in base64: {error}") from None
+
+
+def _address(text: str) -> str:
+    try:
+        return canonical(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected an IP address, got {text!r}") from None

@@ -22,7 +22,7 @@ COMMANDS = {
     "route": "send the programs of users through a tunnel",
     "show": "show what the interfaces do",
     "toyvpn": "serve or use ToyVpn, Android's sample",
-    "diagnose": "find out why docker pull fails",
+    "diagnose": "find out why docker pull or a tunnel fails",
     "demo": "tell the story of a tunnel while making one",
 }
 """Each is a module of this package, with its help."""

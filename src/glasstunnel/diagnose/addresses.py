@@ -82,25 +82,31 @@ def is_own(address: IPv4Address | IPv6Address) -> bool:
 _RFC1918: Final = tuple(ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 _UNIQUE_LOCAL: Final = ip_network("fc00::/7")
 
-_ADDRESS: Final = re.compile(  # but for the networks of NO_PROXY and the like, which tell nothing
+_ANY_ADDRESS: Final = (
     r"(?:(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\.?\w)"
     r"|(?<![\w:.])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:]))"
-    r"(?!/[0-9]{1,3}\b)"
 )
+_NO_NETWORK: Final = r"(?!/[0-9]{1,3}\b)"
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 class Mask:
     """Replaces the addresses of the user's own network, each by a name that stays the same in a report."""
 
-    def __init__(self, own: Iterable[str] = ()) -> None:
-        """``own``: further addresses to hide, such as the machine's public one."""
+    def __init__(self, own: Iterable[str] = (), *, networks: bool = False) -> None:
+        """Hide.
+
+        Args:
+            own: further addresses, such as the machine's public one.
+            networks: those with a length too, such as allowed IPs; NO_PROXY's tell nothing.
+        """
+        self._pattern = re.compile(_ANY_ADDRESS + ("" if networks else _NO_NETWORK))
         self._own = {canonical(address) for address in own}
         self._names: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
         """The text with addresses hidden, and with the credentials in URLs."""
-        return _ADDRESS.sub(self._replace, _CREDENTIALS.sub("***", text))
+        return self._pattern.sub(self._replace, _CREDENTIALS.sub("***", text))
 
     def _replace(self, found: re.Match[str]) -> str:
         try:

@@ -7,7 +7,7 @@ Section: the book's part on diagnosis.
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from glasstunnel.diagnose.addresses import is_address
@@ -104,14 +104,19 @@ def as_text(verdict: Verdict, evidence: Evidence, _: Translate, version: str) ->
     return "\n".join(lines) + "\n"
 
 
-def remedies_as_text(remedies: list[Remedy], _: Translate) -> str:
+def remedies_as_text(
+    remedies: list[Remedy],
+    _: Translate,
+    titles: Mapping[str, str] = REMEDIES,
+    cautions: Mapping[str, str] = WARNINGS,
+) -> str:
     """The ways to mend it, for the user's own eyes: commands hold the addresses that they need."""
     lines: list[str] = []
     for number, remedy in enumerate(remedies, 1):
-        title = _(REMEDIES[remedy.code])
+        title = _(titles[remedy.code])
         lines += ["", f"{number}. {title}" + (_(" (as root)") if remedy.commands else "")]
         lines += [
-            "   " + _("Beware: {warning}").format(warning=_(WARNINGS[code])) for code in remedy.warnings
+            "   " + _("Beware: {warning}").format(warning=_(cautions[code])) for code in remedy.warnings
         ]
         lines += [f"     {command}" for command in remedy.commands]
         if remedy.undo:

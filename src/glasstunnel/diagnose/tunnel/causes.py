@@ -18,7 +18,6 @@ class Cause(StrEnum):
     NO_PRIVATE_KEY = "no-private-key"
     OWN_KEY_AS_PEER = "own-key-as-peer"
     OVERLAPPING_ALLOWED_IPS = "overlapping-allowed-ips"
-    OVERLAPPING_LOCAL_NETWORK = "overlapping-local-network"
     ENDPOINT_MISSING = "endpoint-missing"
     ENDPOINT_UNRESOLVED = "endpoint-unresolved"
     ENDPOINT_MOVED = "endpoint-moved"
@@ -49,7 +48,7 @@ CLASSES: Final = {
         21,
         (
             *(Cause.NO_PEER, Cause.NO_PRIVATE_KEY, Cause.OWN_KEY_AS_PEER, Cause.OVERLAPPING_ALLOWED_IPS),
-            *(Cause.OVERLAPPING_LOCAL_NETWORK, Cause.ENDPOINT_MISSING),
+            Cause.ENDPOINT_MISSING,
         ),
     ),
     "endpoint": (

@@ -139,10 +139,14 @@ def _keys(evidence: Evidence, peer: Peer) -> Finding | None:
         return None
     if count := peer.after.drops.get("bad_handshake", 0):
         facts = (fact("bad-response", count=count, now=peer.grown("bad_handshake")),)
-        return Finding(Cause.WRONG_PRESHARED_KEY, _CERTAIN, facts, peer.key)
+        return Finding(
+            Cause.WRONG_PRESHARED_KEY, _CERTAIN if peer.grown("bad_handshake") else _POSSIBLE, facts, peer.key
+        )
     if count := peer.after.drops.get("old_timestamp", 0):
         facts = (fact("old-timestamp", count=count, now=peer.grown("old_timestamp")),)
-        return Finding(Cause.PEER_CLOCK_BEHIND, _CERTAIN, facts, peer.key)
+        return Finding(
+            Cause.PEER_CLOCK_BEHIND, _CERTAIN if peer.grown("old_timestamp") else _POSSIBLE, facts, peer.key
+        )
     alone = len(evidence.peers) == 1
     for reason, cause in (
         ("unknown_peer", Cause.WE_HAVE_WRONG_KEY),

@@ -80,7 +80,7 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
             if _has_session(peer, evidence):
                 _data(evidence, peer, device, options, say)
     else:
-        evidence.unknown.append("not-up")
+        evidence.unknown.append("not-asked")
         for peer in evidence.peers:
             if peer.endpoint:
                 peer.outside = _knock(peer.endpoint, options.deadlines.echo, evidence.fwmark)
