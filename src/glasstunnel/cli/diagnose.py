@@ -18,7 +18,7 @@ from glasstunnel.diagnose import causes, image, options
 from glasstunnel.diagnose.addresses import canonical
 from glasstunnel.diagnose.tunnel import causes as tunnel_causes
 from glasstunnel.diagnose.tunnel import options as tunnel_options
-from glasstunnel.host.errors import HostError
+from glasstunnel.host.errors import HostError, reason
 from glasstunnel.operate import keys
 from glasstunnel.operate.config import ConfigError
 from glasstunnel.operate.status import StatusError
@@ -146,6 +146,8 @@ def _run_tunnel(arguments: argparse.Namespace) -> int:
     progress = Style(sys.stderr)
     try:
         evidence = examine.examine(arguments.tunnel, chosen, progress.step)
+    except PermissionError as error:
+        raise HostError(f"diagnose tunnel needs the rights of root: {reason(error)}") from None
     finally:
         progress.step("")
     reached = judge.reach_verdict(evidence)

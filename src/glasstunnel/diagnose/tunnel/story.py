@@ -21,7 +21,7 @@ CAUSES: Final = {
     Cause.OVERLAPPING_ALLOWED_IPS: N_("several peers have the same allowed IPs: only the last has them"),
     Cause.ENDPOINT_MISSING: N_("it is not known where the peer is"),
     Cause.ENDPOINT_UNRESOLVED: N_("the name of the endpoint does not resolve"),
-    Cause.ENDPOINT_MOVED: N_("the name of the endpoint has another address than the device sends to"),
+    Cause.ENDPOINT_MOVED: N_("the configured endpoint is not where the device sends to"),
     Cause.NO_ROUTE: N_("there is no route"),
     Cause.ENDPOINT_THROUGH_TUNNEL: N_("the way to the endpoint leads through the tunnel itself"),
     Cause.ENDPOINT_CLOSED: N_("nobody listens at the endpoint's port"),
@@ -72,7 +72,7 @@ FACTS: Final = {
     "large-lost": N_("to {address} packets of {largest} bytes are answered, of {lost} are not"),
     "largest-passes": N_("packets of {size} bytes, the MTU of the tunnel, are answered"),
     "legacy-rules": N_("there are rules of iptables-legacy, which were not read"),
-    "moved": N_("{endpoint} is {now} by name, the device sends to {used}"),
+    "moved": N_("the configured {endpoint} is now at {now}, the device sends to {used}"),
     "mtu-hole": N_("nobody says that they are too large"),
     "mtu-reported": N_("a router says that the path takes {size} bytes"),
     "must-know-way-back": N_("its source {source} is not translated: who answers has to know the way back"),
@@ -85,7 +85,7 @@ FACTS: Final = {
     ),
     "nat-outlasts": N_("after {survived} s of silence the peer was still reached: no keepalive is needed"),
     "never-spoke": N_("{key} has no endpoint and has never spoken: it is for the peer to begin"),
-    "no-answer": N_("an echo request to {address}: {got} (says {by})"),
+    "no-answer": N_("{got}, after an echo request to {address} (says {by})"),
     "no-drop-counters": N_(
         "the device is not ours: it does not say what it dropped, so a wrong key, a wrong preshared key "
         "and a replayed timestamp look the same as silence"
@@ -95,13 +95,15 @@ FACTS: Final = {
     "no-private-key": N_("{name} has no private key"),
     "no-route": N_("the kernel has no route to {endpoint}: {error}"),
     "no-ruleset": N_("the rules of the packet filter could not be read (nft)"),
-    "no-way": N_("the kernel has no route to {address}: {error}"),
+    "no-way": N_("the kernel has no route to {address} ({error})"),
     "no-way-back": N_(
         "so the answer, or the way behind that router, is lost: the source may need masquerading there"
     ),
     "nobody-spoke": N_("no peer has had to speak yet"),
     "not-allowed": N_("{address} is in no peer's allowed IPs"),
-    "not-asked": N_("no device was running: keys, handshake and data could not be tried"),
+    "not-asked": N_(
+        "no device was running with its interface up here: keys, handshake and data could not be tried"
+    ),
     "not-forwarded": N_("the kernel would not forward a packet from {source} to {address}"),
     "not-opened-there": N_(
         "within the time of a keepalive the peer did not show that it had opened anything"
@@ -113,7 +115,7 @@ FACTS: Final = {
         "{count} initiations had a timestamp not later than the last one, {now} of them during the diagnosis"
     ),
     "opened-there": N_("the peer sent something back: it has opened what came, and its host does not answer"),
-    "outside-path": N_("outside the tunnel, {address}: {largest} bytes are answered, {lost} are not"),
+    "outside-path": N_("outside the tunnel, to {address} {largest} bytes are answered, {lost} are not"),
     "outside-tunnel": N_("{address} goes out by {interface}, and no peer has an address to come from"),
     "own-key": N_("the configuration names {key}, the interface's own key, as a peer"),
     "right-mtu": N_("the interface's MTU is {now}: MTU = {mtu} fits"),
@@ -129,7 +131,8 @@ FACTS: Final = {
     ),
     "unresolved": N_("{endpoint}: {why}"),
     "untranslated": N_(
-        "the private source {source} is not translated on its way to {address}: no answer will come back"
+        "the private source {source} is not translated on its way to {address}, "
+        "from where an answer will hardly find its way back"
     ),
     "wrong-mac1": N_(
         "{count} messages had a mac1 that is not made with this end's key {key}, "

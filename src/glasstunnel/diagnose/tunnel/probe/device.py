@@ -42,9 +42,13 @@ class Device:
         if self.kind is Kind.OURS:
             return status.parse(self.name, _SCOPE.sub(_scope_name, control.ask(self.name)))
         if program := shutil.which("wg"):
-            done = subprocess.run(  # noqa: S603 - fixed words and a checked name
-                [program, "show", self.name, "dump"], capture_output=True, text=True, check=False, timeout=10
-            )
+            command = [program, "show", self.name, "dump"]
+            try:
+                done = subprocess.run(  # noqa: S603 - fixed words and a checked name
+                    command, capture_output=True, text=True, check=False, timeout=10
+                )
+            except subprocess.TimeoutExpired:
+                raise HostError(f"wg show {self.name} dump did not answer within 10 s") from None
             if done.returncode:
                 raise HostError(f"there is no WireGuard interface {self.name}")
             return parse_dump(self.name, done.stdout)

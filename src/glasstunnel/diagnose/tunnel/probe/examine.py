@@ -98,7 +98,7 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
 def _configuration(subject: str) -> tuple[Path | None, Config | None]:
     try:
         file = files.find(subject)
-    except ConfigError:
+    except (ConfigError, PermissionError):  # the folder of configurations is closed to others
         if "/" in subject or subject.endswith(".conf"):
             raise
         return None, None
