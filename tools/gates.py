@@ -175,7 +175,7 @@ PURE = tuple(
     f"src/glasstunnel/{package}/*"
     for package in ("noise", "wireguard", "toyvpn", "ip", "sim", "capture", "diagnose")
 )
-PROBES = "src/glasstunnel/diagnose/*probe/*"  # they see the network; what judges is pure
+PROBES = "src/glasstunnel/diagnose/**/probe/*"  # they see the network; what judges is pure
 UNIT = Tier(
     "unit",
     "unit, property and simulation tests; they take every branch of the pure packages",

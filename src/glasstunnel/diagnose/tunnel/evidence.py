@@ -115,6 +115,15 @@ class Peer:
         """Where it is, as the device knows it, or as the configuration's name resolves."""
         return self.after.endpoint or self.before.endpoint or next(iter(self.resolved), "")
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a handshake was done while we watched.
+
+        Two come five seconds apart; one alone may be told some microseconds differently each time, because
+        its device reckons it back from a clock that nobody sets.
+        """
+        return self.after.handshake - self.before.handshake > 1
+
     def grown(self, reason: str) -> int:
         """How often something was dropped for that reason while we watched."""
         return self.after.drops.get(reason, 0) - self.before.drops.get(reason, 0)

@@ -92,7 +92,7 @@ def _is_server(evidence: Evidence, peer: Peer) -> bool:
 
 def _route(evidence: Evidence, peer: Peer) -> Finding | None:
     way = peer.outward
-    if way is None or _is_fresh(peer):
+    if way is None or peer.is_fresh:
         return None
     if way.error:
         facts = (fact("no-route", endpoint=peer.endpoint, error=way.error),)
@@ -135,18 +135,19 @@ def _icmp(evidence: Evidence, peer: Peer) -> Finding | None:
 
 def _keys(evidence: Evidence, peer: Peer) -> Finding | None:
     """Who has the wrong key of whom, from what our device has dropped."""
-    if _has_session(evidence, peer):
+    if peer.is_fresh:
         return None
-    if count := peer.after.drops.get("bad_handshake", 0):
-        facts = (fact("bad-response", count=count, now=peer.grown("bad_handshake")),)
-        return Finding(
-            Cause.WRONG_PRESHARED_KEY, _CERTAIN if peer.grown("bad_handshake") else _POSSIBLE, facts, peer.key
-        )
-    if count := peer.after.drops.get("old_timestamp", 0):
-        facts = (fact("old-timestamp", count=count, now=peer.grown("old_timestamp")),)
-        return Finding(
-            Cause.PEER_CLOCK_BEHIND, _CERTAIN if peer.grown("old_timestamp") else _POSSIBLE, facts, peer.key
-        )
+    stands = _has_session(evidence, peer)
+    for reason, code, cause in (
+        ("bad_handshake", "bad-response", Cause.WRONG_PRESHARED_KEY),
+        ("old_timestamp", "old-timestamp", Cause.PEER_CLOCK_BEHIND),
+    ):
+        count, grown = peer.after.drops.get(reason, 0), peer.grown(reason)
+        if grown or (count and not stands):  # a session may outlast the peer that it was made with
+            facts = (fact(code, count=count, now=grown),)
+            return Finding(cause, _CERTAIN if grown else _POSSIBLE, facts, peer.key)
+    if stands:
+        return None
     alone = len(evidence.peers) == 1
     for reason, cause in (
         ("unknown_peer", Cause.WE_HAVE_WRONG_KEY),
@@ -157,6 +158,12 @@ def _keys(evidence: Evidence, peer: Peer) -> Finding | None:
             facts = (fact(reason.replace("_", "-"), count=count, now=grown, key=short(evidence.public_key)),)
             return Finding(cause, _LIKELY if grown and alone else _POSSIBLE, facts, peer.key)
     return None
+
+
+def _keys_now(evidence: Evidence, peer: Peer) -> Finding | None:
+    """What arrives and is dropped just now tells more than that something else does not arrive."""
+    finding = _keys(evidence, peer)
+    return finding if finding and finding.confidence is not _POSSIBLE else None
 
 
 def _moved(evidence: Evidence, peer: Peer) -> Finding | None:
@@ -172,7 +179,7 @@ def _moved(evidence: Evidence, peer: Peer) -> Finding | None:
 def _clock(evidence: Evidence, peer: Peer) -> Finding | None:
     behind = evidence.local.newest_file - evidence.now
     ahead = max((one.after.handshake for one in evidence.peers), default=0) - evidence.now
-    if _is_fresh(peer):
+    if peer.is_fresh:
         return None
     if behind > _CLOCK_SLACK:
         facts = (fact("file-from-future", path=evidence.local.newest_path, seconds=round(behind)),)
@@ -199,6 +206,7 @@ _LAYERS: tuple[Callable[[Evidence, Peer], Finding | None], ...] = (
     _endpoint,
     _route,
     _filters,
+    _keys_now,
     _icmp,
     _keys,
     _clock,
@@ -210,13 +218,9 @@ _LAYERS: tuple[Callable[[Evidence, Peer], Finding | None], ...] = (
 # What is common
 
 
-def _is_fresh(peer: Peer) -> bool:
-    return peer.after.handshake > peer.before.handshake
-
-
 def _has_session(evidence: Evidence, peer: Peer) -> bool:
     """A handshake while we watched, or one whose session still stands."""
-    return _is_fresh(peer) or 0 <= evidence.now - peer.after.handshake < _RECENT
+    return peer.is_fresh or 0 <= evidence.now - peer.after.handshake < _RECENT
 
 
 def short(key: str) -> str:
@@ -237,7 +241,7 @@ def _well(evidence: Evidence) -> Finding:
         if _has_session(evidence, peer):
             facts.append(
                 fact("handshake", key=short(peer.key), age=round(evidence.now - peer.after.handshake))
-                if not _is_fresh(peer)
+                if not peer.is_fresh
                 else fact("handshake-now", key=short(peer.key))
             )
         facts += [
@@ -263,5 +267,7 @@ def _notes(evidence: Evidence) -> Iterator[Fact]:
             yield fact("taken-network", prefix=prefix, network=network, interface=interface)
         if peer.nat:
             yield judge_data.nat_fact(peer.nat)
+        if peer.is_fresh and (count := peer.after.drops.get("old_timestamp", 0)):
+            yield fact("old-timestamp", count=count, now=peer.grown("old_timestamp"))
         if not peer.endpoint and not peer.after.handshake and evidence.kind is not Kind.FILE:
             yield fact("never-spoke", key=short(peer.key))

@@ -72,7 +72,7 @@ FACTS: Final = {
     "large-lost": N_("to {address} packets of {largest} bytes are answered, of {lost} are not"),
     "largest-passes": N_("packets of {size} bytes, the MTU of the tunnel, are answered"),
     "legacy-rules": N_("there are rules of iptables-legacy, which were not read"),
-    "moved": N_("the configured {endpoint} is now at {now}, the device sends to {used}"),
+    "moved": N_("the configured endpoint {endpoint} stands for {now}, the device sends to {used}"),
     "mtu-hole": N_("nobody says that they are too large"),
     "mtu-reported": N_("a router says that the path takes {size} bytes"),
     "must-know-way-back": N_("its source {source} is not translated: who answers has to know the way back"),

@@ -212,7 +212,6 @@ def _handshake(evidence: Evidence, device: Device, options: Options) -> None:
     """Let the device try with every peer that it can reach, and watch what comes of it."""
     for peer in evidence.peers:
         if peer.endpoint:
-            device.try_(peer.key)
             if evidence.kind is Kind.OTHER:
                 for address in targets.inner_addresses(peer.allowed_ips, evidence.interface.addresses)[:1]:
                     packets.wake(evidence.name, address)
@@ -227,6 +226,9 @@ def _handshake(evidence: Evidence, device: Device, options: Options) -> None:
             peer.after = found.get(peer.key, peer.after)
         if all(_is_decided(peer, evidence) for peer in evidence.peers) or time.monotonic() >= end:
             break
+        for peer in evidence.peers:
+            if peer.endpoint and not _is_decided(peer, evidence):
+                device.try_(peer.key)  # again and again: it begins no sooner than it may anyway
         time.sleep(_POLL)
 
 
@@ -234,17 +236,21 @@ def _is_decided(peer: Peer, evidence: Evidence) -> bool:
     """Whether waiting longer would tell nothing more of this peer."""
     return (
         not peer.endpoint
-        or peer.after.handshake > peer.before.handshake
+        or peer.is_fresh
         or (evidence.kind is Kind.OTHER and evidence.now - peer.after.handshake < RECENT)
         or peer.grown("bad_handshake") > 0
-        or (peer.outside is not None and peer.outside.got is not Got.SILENCE)
+        or peer.grown("old_timestamp") > 0
+        or (
+            peer.outside is not None
+            and peer.outside.got is not Got.SILENCE
+            and not evidence.drops
+            and not peer.after.drops
+        )
     )
 
 
 def _has_session(peer: Peer, evidence: Evidence) -> bool:
-    return peer.after.handshake > max(peer.before.handshake, evidence.now - RECENT) or (
-        0 < evidence.now - peer.after.handshake < RECENT
-    )
+    return peer.is_fresh or 0 < evidence.now - peer.after.handshake < RECENT
 
 
 def _knock(endpoint: str, deadline: float, mark: int) -> Reply:

@@ -1,7 +1,9 @@
 """The kernel asked where packets would go, those of this machine and those that come in.
 
 Rule: a question sends nothing. Asked about a packet that comes in, the kernel answers with what it would do
-to it: EXDEV, the reverse path filter would drop it; EHOSTUNREACH, it is not to be forwarded (IPv4). Section:
+to it: EXDEV, the reverse path filter would drop it; EHOSTUNREACH, it is not to be forwarded (IPv4). A newer
+kernel says EINVAL for whatever it would drop there: where the filter is on, that is taken for its doing.
+Section:
 rtnetlink(7) RTM_GETROUTE; kernel net/ipv4/route.c ``inet_rtm_getroute``, fib_frontend.c
 ``fib_validate_source``.
 """
@@ -11,6 +13,7 @@ import socket
 import struct
 import sys
 from ipaddress import ip_address
+from pathlib import Path
 
 from glasstunnel.diagnose.tunnel.evidence import Way
 from glasstunnel.host import rtnetlink
@@ -55,12 +58,23 @@ def way(destination: str, *, source: str = "", comes_in: str = "", mark: int = 0
         return Way(destination, source, comes_in, errno.errorcode.get(error.errno or 0, "EIO"), prefix=prefix)
     if answer.kind != _RTM_NEWROUTE:
         number = -_INT.unpack_from(answer.body)[0]
+        if number == errno.EINVAL and comes_in and len(packed) == 4 and _is_filtered(comes_in):
+            number = errno.EXDEV
         return Way(destination, source, comes_in, errno.errorcode.get(number, str(number)), prefix=prefix)
     found = dict(attributes(answer.body[_ROUTE.size :]))
     metrics = dict(attributes(found.get(_METRICS, b"")))
     index = _number(found, _OIF)
     name = socket.if_indextoname(index) if index else ""
     return Way(destination, source, comes_in, "", name, _number(metrics, _METRIC_MTU), prefix)
+
+
+def _is_filtered(interface: str) -> bool:
+    """Whether the reverse path filter is on there: the greater of two settings holds."""
+    folder = Path("/proc/sys/net/ipv4/conf")
+    try:
+        return any(int((folder / name / "rp_filter").read_text()) for name in ("all", interface))
+    except (OSError, ValueError):
+        return False
 
 
 def _number(found: dict[int, bytes], kind: int) -> int:
