@@ -35,6 +35,12 @@ from glasstunnel.operate.config import Config, ConfigError
 Say = Callable[[str], None]
 _POLL = 0.05  # seconds between two looks at a device
 _SMALL = 64
+_ABOUT_KEYS = {
+    "unknown_peer",
+    "wrong_mac1",
+    "bad_handshake",
+    "old_timestamp",
+}  # drops that the verdict asks for
 RECENT = 180.0
 """Seconds: REJECT_AFTER_TIME, WP §6.1. A handshake that is younger has a session."""
 
@@ -211,10 +217,9 @@ def _own_address(interface: str, version: int) -> str:
 def _handshake(evidence: Evidence, device: Device, options: Options) -> None:
     """Let the device try with every peer that it can reach, and watch what comes of it."""
     for peer in evidence.peers:
-        if peer.endpoint:
-            if evidence.kind is Kind.OTHER:
-                for address in targets.inner_addresses(peer.allowed_ips, evidence.interface.addresses)[:1]:
-                    packets.wake(evidence.name, address)
+        if peer.endpoint and evidence.kind is Kind.OTHER:
+            for address in targets.inner_addresses(peer.allowed_ips, evidence.interface.addresses)[:1]:
+                packets.wake(evidence.name, address)
     for peer in evidence.peers:
         if peer.endpoint:
             # Both in one: who is refused is refused at once.
@@ -243,8 +248,7 @@ def _is_decided(peer: Peer, evidence: Evidence) -> bool:
         or (
             peer.outside is not None
             and peer.outside.got is not Got.SILENCE
-            and not evidence.drops
-            and not peer.after.drops
+            and not _ABOUT_KEYS & (evidence.drops.keys() | peer.after.drops.keys())
         )
     )
 
