@@ -17,7 +17,7 @@ from glasstunnel.host.tun import Tun
 from glasstunnel.host.tunnel import Tunnel
 from glasstunnel.host.udp import Udp
 from glasstunnel.wireguard.device import Device
-from glasstunnel.wireguard.events import Path
+from glasstunnel.wireguard.events import Drop, Path
 from tests.host.fakes import NOBODY, FakeTun, in_a_child, ip_packet
 from tests.wireguard import paper
 
@@ -77,6 +77,54 @@ def test_get_tells_the_device(tunnel: Tunnel[Device]) -> None:
 def test_what_is_no_request_has_no_answer(tunnel: Tunnel[Device]) -> None:
     for request in ("", "hello", "get=2", "set=2\nlisten_port=1", "get", "GET=1"):
         assert answer(tunnel, request) is None
+
+
+def test_drops_tells_the_devices_counters_and_then_those_of_each_peer_that_has_any(
+    tunnel: Tunnel[Device],
+) -> None:
+    assert reply(tunnel, "drops=1") == "errno=0\n\n"
+    assert reply(tunnel, "set=1", f"public_key={KEY}") == "errno=0\n\n"
+    tunnel.device.drops[Drop.WRONG_MAC1] = 2
+    assert reply(tunnel, "drops=1") == "wrong_mac1=2\nerrno=0\n\n"
+    tunnel.device.peers[bytes.fromhex(KEY)].drops[Drop.OLD_TIMESTAMP] = 3
+    assert reply(tunnel, "drops=1") == f"wrong_mac1=2\npublic_key={KEY}\nold_timestamp=3\nerrno=0\n\n"
+
+
+def test_drops_takes_no_further_lines(tunnel: Tunnel[Device]) -> None:
+    assert answer(tunnel, "drops=1\nset=1") is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        ((), errno.EINVAL),
+        (("public_key=xy",), errno.EINVAL),
+        ((f"public_key={'00' * 32}",), errno.EINVAL),
+        ((f"private_key={KEY}",), errno.EINVAL),
+        ((f"public_key={KEY}",), errno.ENETDOWN),
+    ],
+)
+def test_a_try_that_cannot_be_is_answered_with_its_number(
+    tunnel: Tunnel[Device], lines: tuple[str, ...], number: int
+) -> None:
+    assert reply(tunnel, "set=1", f"public_key={KEY}") == "errno=0\n\n"
+    assert reply(tunnel, "try=1", *lines) == f"errno=-{number}\n\n"
+
+
+def test_a_try_makes_the_device_begin_and_a_second_within_five_seconds_does_not(
+    tunnel: Tunnel[Device], loop: Loop
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(10)
+        tunnel.up()
+        endpoint = f"endpoint=127.0.0.1:{peer.getsockname()[1]}"
+        assert reply(tunnel, "set=1", f"public_key={KEY}", endpoint) == "errno=0\n\n"
+        assert reply(tunnel, "try=1", f"public_key={KEY}") == "errno=0\n\n"
+        assert peer.recv(2000)[0] == 1
+        assert tunnel.device.peers[bytes.fromhex(KEY)].tx_bytes == 148
+        assert reply(tunnel, "try=1", f"public_key={KEY}") == "errno=0\n\n"
+        assert tunnel.device.peers[bytes.fromhex(KEY)].tx_bytes == 148
 
 
 def test_get_takes_no_further_lines(tunnel: Tunnel[Device]) -> None:
