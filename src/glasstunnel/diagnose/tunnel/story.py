@@ -83,7 +83,9 @@ FACTS: Final = {
         "after {survived} s of silence the peer was still reached, after {lost} s not: "
         "PersistentKeepalive = {keepalive} for the end behind the NAT"
     ),
-    "nat-outlasts": N_("after {survived} s of silence the peer was still reached: no keepalive is needed"),
+    "nat-outlasts": N_(
+        "after {survived} s of silence the peer was still reached: no keepalive is needed for less"
+    ),
     "never-spoke": N_("{key} has no endpoint and has never spoken: it is for the peer to begin"),
     "no-answer": N_("{got}, after an echo request to {address} (says {by})"),
     "no-drop-counters": N_(
