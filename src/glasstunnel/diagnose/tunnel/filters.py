@@ -6,20 +6,26 @@ libnftables-json(5), nft(8).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 _PROTOCOLS: Final = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58}
 _DROPS: Final = ("drop", "reject")
 _TRANSLATES: Final = ("masquerade", "snat")
-_NEUTRAL: Final = ("counter", "log", "mangle", "comment")
+_NEUTRAL: Final = ("counter", "log", "mangle", "comment", "continue")
+_UNKNOWN: Final = "unknown"  # what may end a packet's way, and cannot be read
 _XT: Final = {
     "DROP": "drop",
     "REJECT": "reject",
     "ACCEPT": "accept",
     "MASQUERADE": "masquerade",
     "SNAT": "snat",
+    "LOG": "log",
+    "NFLOG": "log",
+    "MARK": "mangle",
+    "CONNMARK": "mangle",
+    "TCPMSS": "mangle",
 }
 
 
@@ -80,12 +86,15 @@ class Ruleset:
         """Whether a packet's source is translated on its way out; None if that cannot be told."""
         maybe = False
         for chain in self._base_chains("nat", "postrouting", packet):
-            for hit in self._walk(chain, packet, True, 0):
+            doubt = False
+            for hit in self._walk(chain, packet, True):
                 if hit.verdict in _TRANSLATES:
-                    if hit.sure:
+                    if hit.sure and not doubt:
                         return True
                     maybe = True
-                elif hit.sure:
+                elif not hit.sure:
+                    doubt = True
+                if hit.sure:
                     break
         return None if maybe else False
 
@@ -102,65 +111,74 @@ class Ruleset:
     def _base(self, chain: dict[str, Any], packet: Packet) -> Hit | None:
         """What a base chain drops; what nothing in it takes has its policy."""
         unsure: Hit | None = None
-        doubt = False
-        for hit in self._walk(chain, packet, True, 0):
+        doubt = False  # whether something before may have let it pass
+        for hit in self._walk(chain, packet, True):
             if hit.verdict in _DROPS:
-                if hit.sure and not doubt:
-                    return hit
-                unsure = unsure or Hit(hit.verdict, hit.rule, False)
-            if hit.sure and hit.verdict != "return":
+                if hit.sure:
+                    return replace(hit, sure=not doubt)
+                unsure = unsure or hit
+            elif hit.sure:
                 return unsure
-            doubt = True
+            else:
+                doubt = True
         if chain.get("policy") == "drop":
-            return Hit("drop", f"{_name(chain, chain['name'])} policy", not doubt)
+            return Hit("drop", f"{_name(chain)} policy", not doubt)
         return unsure
 
-    def _walk(self, chain: dict[str, Any], packet: Packet, sure: bool, depth: int) -> Iterator[Hit]:
-        """The verdicts that a packet may meet in a chain and those it leads to, in their order."""
-        if depth > 16:  # the kernel's own limit
-            return
-        name = chain["name"]
-        for rule in self._rules.get((chain["family"], chain["table"], name), []):
+    def _walk(self, chain: dict[str, Any], packet: Packet, sure: bool) -> Iterator[Hit]:
+        """The verdicts that a packet may meet in a chain and those it leads to, in their order.
+
+        A return from a base chain leaves it to the policy. One that hangs on what is not understood makes
+        everything behind it unsure.
+        """
+        for rule in self._rules.get((chain["family"], chain["table"], chain["name"]), []):
             holds: bool | None = True
             for expression in rule.get("expr", []):
-                (word, value), *_ = expression.items()
-                word, value = _plain(word, value)
-                if word in _NEUTRAL:
-                    continue
+                ((word, value),) = expression.items()
                 if word == "match":
                     held = _holds(value, packet)
                     if held is False:
-                        holds = False
                         break
                     holds = holds if held else None
-                elif word in ("jump", "goto"):
-                    target = {**chain, "name": value["target"]}
-                    yield from self._walk(target, packet, sure and holds is True, depth + 1)
-                    if word == "goto" and holds:
+                    continue
+                for held, verdict, target in _verdicts(word, value, packet):
+                    certain = holds is True and held is True
+                    if verdict in ("jump", "goto"):
+                        yield from self._walk({**chain, "name": target["target"]}, packet, sure and certain)
+                    elif verdict in ("accept", _UNKNOWN, *_DROPS, *_TRANSLATES):
+                        where = rule.get("comment", f"handle {rule.get('handle', 0)}")
+                        yield Hit(verdict, f"{_name(chain)} {where}", sure and certain)
+                    elif verdict != "return":
+                        holds = holds if verdict in _NEUTRAL else None
+                        continue
+                    if verdict != "jump" and certain:
                         return
-                elif word == "return":
-                    if holds:
-                        if depth == 0:
-                            break
-                        return
-                elif word in ("accept", *_DROPS, *_TRANSLATES):
-                    handle = rule.get("comment", f"handle {rule.get('handle', 0)}")
-                    yield Hit(word, f"{_name(chain, name)} {handle}", sure and holds is True)
-                    if sure and holds is True:
-                        return
-                else:
-                    holds = None
+                    if verdict in ("goto", "return"):
+                        sure = False
 
 
-def _name(chain: dict[str, Any], name: str) -> str:
-    return f"{chain['family']} {chain['table']} {name}"
+def _name(chain: dict[str, Any]) -> str:
+    return f"{chain['family']} {chain['table']} {chain['name']}"
 
 
-def _plain(word: str, value: Any) -> tuple[str, Any]:
-    """A target of iptables as nft would say it itself."""
-    if word == "xt" and isinstance(value, dict):
-        return _XT.get(str(value.get("name")), "xt"), value
-    return word, value
+def _verdicts(word: str, value: Any, packet: Packet) -> Iterator[tuple[bool | None, str, Any]]:
+    """What a statement may do, each with whether it does: a verdict map has several, one of which may hold.
+
+    A target of iptables is called what nft would call it itself.
+    """
+    if word == "vmap" and isinstance(value["data"], dict):
+        for key, verdict in value["data"]["set"]:
+            held = _holds({"left": value["key"], "right": key}, packet)
+            if held is not False:
+                yield held, *next(iter(verdict.items()))
+    elif word == "xt" and isinstance(value, dict) and value.get("type") == "match":
+        yield True, word, value
+    elif word == "xt" and isinstance(value, dict) and value.get("name") in _XT:
+        yield True, _XT[value["name"]], value
+    elif word in ("vmap", "xt", "queue"):  # a named map, a target that is not known, a program's decision
+        yield None, _UNKNOWN, value
+    else:
+        yield True, word, value
 
 
 def _holds(match: dict[str, Any], packet: Packet) -> bool | None:
@@ -204,11 +222,12 @@ def _actual(left: Any, packet: Packet) -> tuple[bool, str | int | None]:
                 "protocol": packet.protocol,
                 "nexthdr": packet.protocol,
             }
-            return name in fields, fields.get(name) if protocol == packet.family else None
+            return (name in fields, fields.get(name)) if protocol == packet.family else (True, None)
+        if protocol != "th" and _PROTOCOLS.get(protocol, packet.protocol) != packet.protocol:
+            return True, None
         if protocol in ("udp", "tcp", "th"):
             ports: dict[str, int] = {"sport": packet.source_port, "dport": packet.destination_port}
-            wrong = protocol != "th" and _PROTOCOLS[protocol] != packet.protocol
-            return name in ports, None if wrong else ports.get(name)
+            return name in ports, ports.get(name)
     return False, None
 
 
