@@ -8,8 +8,6 @@ bytes of whole IP packets, times of day are seconds since 1970, durations second
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-DEFAULT_PREFIXES = ("0.0.0.0/0", "::/0")
-
 
 class Kind(StrEnum):
     """Who serves the interface."""
@@ -74,7 +72,7 @@ class Search:
 
     address: str
     outside: bool
-    largest: int  # of those that were answered, 0 for none
+    largest: int  # of those that were answered
     smallest_lost: int  # of those that were not, 0 for none
     reported: int = 0  # what an ICMP error says the path takes, 0 for silence
 

@@ -194,7 +194,7 @@ def _silence(evidence: Evidence, peer: Peer) -> Finding | None:
     """Nobody says anything, which is what a device does that does not like what it gets."""
     if evidence.kind is Kind.FILE or not evidence.interface.up or not peer.endpoint:
         return None
-    if _has_session(evidence, peer) or (not peer.configured and not peer.after.endpoint):
+    if _has_session(evidence, peer):
         return None
     facts = [fact("nothing-came", endpoint=peer.endpoint, seconds=f"{evidence.seconds:.0f}")]
     facts += [filter_fact(one) for one in evidence.filtered if one.what == "outer"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from glasstunnel.diagnose.causes import Confidence
 from glasstunnel.diagnose.finding import Fact, fact
-from glasstunnel.diagnose.tunnel import natlife, pathmtu, targets
+from glasstunnel.diagnose.tunnel import natlife, targets
 from glasstunnel.diagnose.tunnel.causes import Cause
 from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Kind, NatLife, Peer, Target, Way
 from glasstunnel.diagnose.tunnel.finding import Finding
@@ -112,17 +112,8 @@ def _large(evidence: Evidence, peer: Peer) -> Finding | None:
         facts.append(
             fact("outside-path", address=outside.address, largest=outside.largest, lost=outside.smallest_lost)
         )
-    facts.append(fact("right-mtu", mtu=right_mtu(peer), now=evidence.interface.mtu))
+    facts.append(fact("right-mtu", mtu=inside.largest, now=evidence.interface.mtu))
     return Finding(Cause.LARGE_PACKETS_LOST, _CERTAIN, tuple(facts), peer.key)
-
-
-def right_mtu(peer: Peer) -> int:
-    """The MTU that the interface should have for this peer."""
-    inside = next(one for one in peer.searches if not one.outside)
-    version = 6 if peer.endpoint.startswith("[") else 4
-    # A path that takes everything outside is not where the packets are lost.
-    outside = [(one.largest, version) for one in peer.searches if one.outside and one.smallest_lost]
-    return pathmtu.right_mtu(inside.largest, outside)
 
 
 # The address that should be reached

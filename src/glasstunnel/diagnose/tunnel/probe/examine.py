@@ -305,11 +305,10 @@ def _search(evidence: Evidence, peer: Peer, address: str, deadline: float, mtu: 
     def inside(sizes: list[int]) -> set[int]:
         return ask(address, evidence.name, 0, sizes)
 
-    lowest = min(pathmtu.LOWEST[ip_address(address).version], mtu)
     if inside([mtu]) or inside([mtu]):
         peer.searches.append(Search(address, False, mtu, 0))
         return
-    largest, lost = pathmtu.search(lowest, mtu, inside)
+    largest, lost = pathmtu.search(_SMALL, mtu, inside)
     peer.searches.append(Search(address, False, largest, lost, reported[0]))
     if not peer.outward or not peer.outward.interface:
         return
@@ -320,9 +319,8 @@ def _search(evidence: Evidence, peer: Peer, address: str, deadline: float, mtu: 
         return ask(host, "", evidence.fwmark, sizes)
 
     highest = peer.outward.mtu or machine.interface(peer.outward.interface).mtu
-    lowest = pathmtu.LOWEST[ip_address(host.partition("%")[0]).version]
     if outside([_SMALL]):
-        largest, lost = pathmtu.search(lowest, highest, outside)
+        largest, lost = pathmtu.search(_SMALL, highest, outside)
         peer.searches.append(Search(host, True, largest, lost, reported[0]))
 
 
