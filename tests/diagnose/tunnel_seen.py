@@ -3,7 +3,6 @@
 Without more it is a tunnel of ours with one peer, its interface up, with whom no session stands yet.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from glasstunnel.diagnose.tunnel.evidence import (
@@ -28,39 +27,32 @@ BACKWARD = Way(HERE, source=THERE, comes_in=CABLE, interface="lo")
 SILENCE = Reply(THERE, 60, Got.SILENCE)
 
 
-def counts(handshake: float = 0, endpoint: str = ENDPOINT, **drops: int) -> Counts:
-    return Counts(endpoint, handshake, drops=drops)
+def peer(handshake: float = 0, **facts: Any) -> Peer:
+    """A peer.
 
-
-def peer(
-    handshake: float = 0,
-    *,
-    before: float | None = None,
-    endpoint: str = ENDPOINT,
-    dropped: Mapping[str, int] = {},
-    dropped_before: Mapping[str, int] = {},
-    **facts: Any,
-) -> Peer:
-    """A peer; ``handshake`` is when the last was done, ``before`` which it was at the beginning."""
-    first = Counts(endpoint, handshake if before is None else before, drops=dict(dropped_before))
-    last = Counts(endpoint, handshake, drops=dict(dropped))
+    Args:
+        handshake: when the last was done.
+        facts: fields, and "endpoint", "before" (the handshake that was known), "dropped", "dropped_before".
+    """
+    endpoint = facts.pop("endpoint", ENDPOINT)
     known = {
+        "key": KEY,
         "allowed_ips": (f"{INNER}/32",),
         "configured": ENDPOINT,
         "outward": OUTWARD,
         "backward": BACKWARD,
         "outside": SILENCE,
-        "before": first,
-        "after": last,
+        "before": Counts(endpoint, facts.pop("before", handshake), drops=facts.pop("dropped_before", {})),
+        "after": Counts(endpoint, handshake, drops=facts.pop("dropped", {})),
     }
-    return Peer(**{"key": KEY, **known, **facts})
+    return Peer(**{**known, **facts})
 
 
-def standing(**facts: Any) -> Peer:
-    """A peer whose handshake is ten seconds old and whose ways lead where they should."""
+def standing(handshake: float = NOW - 10, **facts: Any) -> Peer:
+    """A peer whose handshake is ten seconds old, whose ways lead where they should, and who answers."""
     ways = [Way(INNER, interface=NAME, prefix=f"{INNER}/32")]
     arrivals = [Way(OURS, source=INNER, comes_in=NAME, interface="lo", prefix=f"{INNER}/32")]
-    return peer(NOW - 10, **{"ways": ways, "arrivals": arrivals, "echoes": [echo()], **facts})
+    return peer(handshake, **{"ways": ways, "arrivals": arrivals, "echoes": [echo()], **facts})
 
 
 def echo(got: Got = Got.ANSWER, address: str = INNER, by: str = "", size: int = 64) -> Reply:

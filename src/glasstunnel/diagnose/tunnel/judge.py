@@ -86,8 +86,8 @@ def _endpoint(evidence: Evidence, peer: Peer) -> Finding | None:
 
 
 def _is_server(evidence: Evidence, peer: Peer) -> bool:
-    """Whether it is for the peer to begin: then its silence is not ours to judge, unless something came."""
-    return evidence.kind is not Kind.FILE and not peer.configured and _keys(evidence, peer) is None
+    """Whether it is for the peer to begin: then its silence is not ours to judge."""
+    return evidence.kind is not Kind.FILE and not peer.configured
 
 
 def _route(evidence: Evidence, peer: Peer) -> Finding | None:
@@ -153,8 +153,10 @@ def _keys(evidence: Evidence, peer: Peer) -> Finding | None:
         ("unknown_peer", Cause.WE_HAVE_WRONG_KEY),
         ("wrong_mac1", Cause.PEER_HAS_WRONG_KEY),
     ):
-        if count := evidence.drops.get(reason, 0):
-            grown = count - evidence.drops_before.get(reason, 0)
+        count = evidence.drops.get(reason, 0)
+        grown = count - evidence.drops_before.get(reason, 0)
+        # What a stranger sent some time ago accuses none of several peers that are somewhere or nowhere.
+        if grown or (count and (alone or peer.endpoint)):
             facts = (fact(reason.replace("_", "-"), count=count, now=grown, key=short(evidence.public_key)),)
             return Finding(cause, _LIKELY if grown and alone else _POSSIBLE, facts, peer.key)
     return None
