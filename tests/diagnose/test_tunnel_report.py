@@ -1,0 +1,142 @@
+"""The report on a tunnel: complete, in both languages from the same facts, and fit to be shown."""
+
+import json
+
+from glasstunnel.diagnose.addresses import Mask
+from glasstunnel.diagnose.finding import fact
+from glasstunnel.diagnose.report import json_text
+from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Interface, Kind, Reply, Search, Way
+from glasstunnel.diagnose.tunnel.judge import reach_verdict
+from glasstunnel.diagnose.tunnel.remedies import remedies
+from glasstunnel.diagnose.tunnel.report import as_json, as_text, own_addresses
+from glasstunnel.diagnose.tunnel.story import GOT, told
+from tests.diagnose.tunnel_seen import (
+    ENDPOINT,
+    HERE,
+    INNER,
+    KEY,
+    NAME,
+    OTHER,
+    OURS,
+    OWN,
+    THERE,
+    echo,
+    evidence,
+    peer,
+    standing,
+)
+
+
+def shown(seen: Evidence) -> str:
+    return as_text(reach_verdict(seen), seen, str, "1.2")
+
+
+def test_the_text_has_verdict_cause_evidence_and_what_was_seen_in_this_order() -> None:
+    text = shown(evidence(standing()))
+    assert text == (
+        "glasstunnel 1.2 diagnose tunnel wg0\n"
+        "2027-01-15 08:00:00 UTC, 6.5 s\n"
+        "\n"
+        "Verdict: nothing is wrong with the tunnel that could be seen from here\n"
+        "Cause: all-well, certain\n"
+        "\n"
+        "Evidence:\n"
+        "  - the last handshake with pppppppp… was 10 s ago\n"
+        "  - 10.9.0.2 answers after 1.5 ms\n"
+        "\n"
+        "Layers:\n"
+        "  interface  up, mtu 1420, 10.9.0.1/24 (ours)\n"
+        f"  key        {OWN}, port 51001, mark 0x0\n"
+        f"  peer       {KEY}\n"
+        f"    endpoint   {ENDPOINT} (configured {ENDPOINT})\n"
+        "    allowed    10.9.0.2/32\n"
+        "    received   0 -> 0 bytes\n"
+        "    sent       0 -> 0 bytes\n"
+        "    route      eth0\n"
+        "    echo       10.9.0.2 answer 1.5 ms\n"
+    )
+
+
+def test_what_fails_besides_and_what_is_to_know_have_their_own_paragraphs() -> None:
+    refused = Reply(THERE, 60, Got.PORT_UNREACHABLE, THERE)
+    seen = evidence(peer(outside=refused), peer(key=OTHER), unknown=["no-ruleset"])
+    text = shown(seen)
+    assert "Cause: endpoint-closed (pppppppp…), certain\n" in text
+    assert f"  - a datagram to {ENDPOINT}: port unreachable (says {THERE})\n" in text
+    assert "Besides: the peer says nothing [silent (qqqqqqqq…), certain]\n" in text
+    assert "To know besides:\n  - the rules of the packet filter could not be read (nft)\n" in text
+
+
+def test_counters_refusals_and_sizes_are_among_the_layers() -> None:
+    searches = [Search(INNER, False, 1232, 1233), Search(THERE, True, 1472, 0)]
+    seen = evidence(
+        standing(
+            dropped={"wrong_source": 2},
+            outside=Reply(THERE, 60, Got.PORT_UNREACHABLE, THERE),
+            echoes=[echo(Got.PROHIBITED, by="10.9.0.254")],
+            searches=searches,
+        ),
+        peer(key=OTHER, endpoint="", configured="", allowed_ips=(), outward=Way(THERE, error="ENETUNREACH")),
+        drops={"wrong_mac1": 1, "wrong_source": 2},
+        fwmark=0xCA6C,
+    )
+    text = shown(seen)
+    for line in (
+        "  drops      wrong_mac1 1, wrong_source 2",
+        "    drops      wrong_source 2",
+        f"    knock      port unreachable {THERE}",
+        "    echo       10.9.0.2 administratively prohibited 10.9.0.254",
+        "    size       10.9.0.2 inside: 1232 passes, 1233 lost",
+        f"    size       {THERE} outside: 1472 passes, none lost",
+        f"  key        {OWN}, port 51001, mark 0xca6c",
+        "    endpoint   -",
+        "    allowed    -",
+        "    route      ENETUNREACH",
+    ):
+        assert f"{line}\n" in text
+
+
+def test_an_interface_that_is_down_or_nowhere_is_told() -> None:
+    assert "interface  down, mtu 0, - (ours)\n" in shown(evidence(interface=Interface(up=False)))
+    nowhere = evidence(kind=Kind.FILE, interface=Interface(exists=False, up=False), public_key="")
+    assert "interface  none, mtu 0, - (file)\n" in shown(nowhere)
+    assert "key        -, port 51001, mark 0x0\n" in shown(nowhere)
+    assert "route" not in shown(evidence(peer(outward=None)))
+
+
+def test_the_json_report_has_the_verdict_the_remedies_and_everything_that_was_seen() -> None:
+    seen = evidence(peer(dropped={"bad_handshake": 1}), peer(key=OTHER), unknown=["no-ruleset"])
+    verdict = reach_verdict(seen)
+    report = json.loads(json_text(as_json(verdict, remedies(verdict, seen), seen), str))
+    assert (report["format"], report["tunnel"]) == (1, NAME)
+    found = report["verdict"]
+    assert (found["cause"], found["class"], found["exit_status"]) == ("wrong-preshared-key", "keys", 24)
+    assert (found["peer"], found["confidence"]) == (KEY, "certain")
+    assert [fact["code"] for fact in found["evidence"]] == ["bad-response"]
+    assert found["evidence"][0]["count"] == "1"
+    assert found["evidence"][0]["text"].startswith("1 responses with a good mac1 could not be opened")
+    assert [(also["cause"], also["peer"]) for also in found["also"]] == [("silent", OTHER)]
+    assert [note["code"] for note in found["notes"]] == ["no-ruleset"]
+    assert [remedy["code"] for remedy in report["remedies"]] == ["preshared", "look-there"]
+    assert report["remedies"][0]["commands"] == [f"wg set {NAME} peer {KEY} preshared-key FILE"]
+    assert report["layers"]["peers"][0]["after"]["drops"] == {"bad_handshake": 1}
+    assert report["layers"]["peers"][0]["outside"]["got"] == "silence"
+
+
+def test_a_report_that_is_shown_hides_the_users_own_addresses_and_networks() -> None:
+    seen = evidence(standing(backward=Way("198.51.100.77", source=THERE)))
+    assert own_addresses(seen) == {OURS, "192.0.2.0", "198.51.100.77"}
+    verdict = reach_verdict(seen)
+    told_json = json_text(as_json(verdict, [], seen), Mask(own_addresses(seen), networks=True))
+    for address in (OURS, INNER, "192.0.2.0", "198.51.100.77"):
+        assert address not in told_json
+    assert THERE in told_json  # a public endpoint is what the report is about
+    assert HERE not in own_addresses(seen)
+
+
+def test_what_came_of_a_packet_is_told_in_the_readers_language() -> None:
+    words = {GOT[Got.SILENCE]: "一直没有回答"}
+    sentence = told(
+        fact("no-answer", address=INNER, got=Got.SILENCE, by="-"), lambda text: words.get(text, text)
+    )
+    assert sentence == "一直没有回答, after an echo request to 10.9.0.2 (says -)"
