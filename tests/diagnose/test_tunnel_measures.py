@@ -7,6 +7,10 @@ import pytest
 from glasstunnel.diagnose.tunnel import natlife, pathmtu, targets
 from glasstunnel.diagnose.tunnel.evidence import NatLife
 from glasstunnel.diagnose.tunnel.options import Deadlines, Options
+from glasstunnel.ip.address import parse_address
+from glasstunnel.sim import Delay, Nat, World
+from glasstunnel.wireguard.events import Path
+from tests.wireguard.pair import packet
 
 # The largest packet that gets through
 
@@ -38,10 +42,14 @@ def test_a_path_that_takes_everything_has_no_smallest_loss() -> None:
     assert pathmtu.search(64, 64, Hole(9000)) == (64, 0)
 
 
-def test_one_among_more_than_ten_thousand_is_found_in_three_rounds_each_asked_twice() -> None:
-    hole = Hole(7321)
-    assert pathmtu.search(64, 12_000, hole) == (7321, 7322)
-    assert len(hole.rounds) == 6
+@pytest.mark.parametrize("limit", [65, 7321, 11_999])
+def test_one_among_more_than_ten_thousand_is_found_in_three_rounds_and_is_sure_after_a_fourth(
+    limit: int,
+) -> None:
+    hole = Hole(limit)
+    assert pathmtu.search(64, 12_000, hole) == (limit, limit + 1)
+    assert len(hole.rounds) <= 4
+    assert sum(limit + 1 in sizes for sizes in hole.rounds) >= 2
     assert all(len(sizes) <= 24 for sizes in hole.rounds)
 
 
@@ -62,67 +70,96 @@ def test_a_path_that_takes_large_packets_again_is_not_taken_for_a_hole_below_the
 # How long a NAT remembers
 
 
-class Nat:
-    """The other end behind a NAT that forgets after ``life`` seconds of silence; time is a number."""
+class Behind(World):
+    """A real device behind a NAT and one before it, which has a session with it and measures."""
 
-    def __init__(self, life: float, speaks_every: float = 0) -> None:
-        self.life, self.every = life, speaks_every
-        self.now = self.last = 0.0
-        self.bytes = 0
-        self.echoed: list[float] = []
-
-    def wait(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self.every and self.last + self.every <= end:
-            self.last += self.every
-            self.bytes += 32
-        self.now = end
+    def __init__(self, life: float, their_keepalive: int = 0, our_keepalive: int = 0) -> None:
+        super().__init__("behind", [Delay(0.01), Nat(["10.0.0.2"], "203.0.113.5", life)])
+        self.here = self.add("here", ("192.0.2.1", 1111))
+        self.there = self.add("there", ("10.0.0.2", 2222))
+        key, their_key = self.here.device.public_key, self.there.device.public_key
+        assert key
+        assert their_key
+        self.peer = self.here.device.add_peer(
+            their_key,
+            allowed_ips=[(parse_address("10.9.0.2"), 32)],
+            persistent_keepalive=our_keepalive,
+        )
+        self.there.device.add_peer(
+            key,
+            endpoint=Path(self.here.address),
+            allowed_ips=[(parse_address("10.9.0.1"), 32)],
+            persistent_keepalive=their_keepalive,
+        )
+        self.send(self.there, packet("begin", "10.9.0.2", "10.9.0.1"))
+        self.advance(1)
 
     def echo(self) -> bool:
-        self.echoed.append(self.now)
-        if self.now - self.last > self.life:
-            return False
-        self.last = self.now
-        self.bytes += 96
-        return True
+        """A packet there and one back, as ping makes it."""
+        self.here.inbox.clear()
+        self.there.inbox.clear()
+        self.send(self.here, packet("request", "10.9.0.1", "10.9.0.2"))
+        self.advance(0.2)
+        if self.there.inbox:
+            self.send(self.there, packet("reply", "10.9.0.2", "10.9.0.1"))
+            self.advance(0.2)
+        return bool(self.here.inbox)
+
+    def passed(self) -> int:
+        return self.peer.rx_bytes + self.peer.tx_bytes
 
     def measured(self, *silences: int, say: Callable[[int], None] = lambda _seconds: None) -> NatLife:
-        return natlife.measure(self.wait, self.echo, lambda: self.bytes, silences or natlife.SILENCES, say)
+        return natlife.measure(self.advance, self.echo, self.passed, silences or natlife.SILENCES, say)
 
 
 @pytest.mark.parametrize(
     ("life", "survived", "lost", "keepalive"),
     [
-        (8, 0, 10, 5),
-        (12, 10, 15, 5),
-        (30, 30, 45, 25),  # Linux, of what was not answered: nf_conntrack_udp_timeout
-        (29, 25, 30, 20),
-        (120, 120, 150, 115),  # Linux, of a flow both ways: nf_conntrack_udp_timeout_stream
+        (13, 10, 15, 5),
+        (23, 20, 25, 15),
+        (30, 25, 30, 20),  # Linux, of what was not answered: nf_conntrack_udp_timeout
+        (120, 90, 120, 85),  # Linux, of a flow both ways: nf_conntrack_udp_timeout_stream
         (3600, 180, 0, 0),
     ],
 )
 def test_the_longest_silence_that_a_nat_outlasts_is_found_and_a_keepalive_that_comes_before_its_end(
     life: float, survived: int, lost: int, keepalive: int
 ) -> None:
-    found = Nat(life).measured()
+    """The device's own passive keepalive, ten seconds after each answer (WP §6.5), ends a silence."""
+    found = Behind(life).measured()
     assert found == NatLife(survived, lost, False)
     assert natlife.right_keepalive(found) == keepalive
     if lost:
-        assert keepalive < life
+        assert keepalive < survived < life <= lost + 1
 
 
-def test_each_silence_begins_with_the_last_answer_and_is_announced() -> None:
-    nat, said = Nat(100), list[int]()
-    assert nat.measured(10, 20, 30, say=said.append) == NatLife(30)
-    assert nat.echoed == [10, 30, 60]
-    assert said == [10, 20, 30]
-    assert natlife.measure(nat.wait, nat.echo, lambda: 0, (10,)) == NatLife(10)
+@pytest.mark.parametrize("life", [13, 23, 30, 120])
+def test_with_that_keepalive_behind_the_nat_it_never_forgets(life: float) -> None:
+    world = Behind(life, their_keepalive=natlife.right_keepalive(Behind(life).measured()))
+    world.advance(600)
+    assert world.echo()
 
 
-def test_a_silence_in_which_the_peer_spoke_by_itself_does_not_count() -> None:
-    """Its PersistentKeepalive of 25 s keeps the way open: what is longer tells nothing."""
-    assert Nat(60, speaks_every=25).measured() == NatLife(20, 0, True)
-    assert Nat(30, speaks_every=70).measured(20, 60, 90) == NatLife(20, 60, False)
+@pytest.mark.parametrize("ends", [{"their_keepalive": 25}, {"our_keepalive": 25}])
+def test_a_silence_in_which_one_end_spoke_by_itself_does_not_count(ends: dict[str, int]) -> None:
+    """A PersistentKeepalive of 25 s, at whichever end, keeps the way open: what is longer tells nothing."""
+    found = Behind(60, **ends).measured()
+    assert found.disturbed
+    assert found.survived <= 25
+    assert found.lost == 0
+
+
+def test_a_nat_that_forgets_before_a_passive_keepalive_makes_the_peer_speak_and_tells_nothing() -> None:
+    """WP §6.5: whoever has sent data and hears nothing for fifteen seconds makes a new session."""
+    found = Behind(8).measured()
+    assert (found.survived, found.disturbed) == (0, True)
+    assert natlife.right_keepalive(NatLife(0, 10)) == 5
+
+
+def test_each_silence_is_announced_and_one_that_is_lost_is_the_last() -> None:
+    said = list[int]()
+    assert Behind(28).measured(10, 20, 40, 60, say=said.append) == NatLife(20, 40)
+    assert said == [10, 20, 40]
 
 
 # Which addresses are asked about

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from glasstunnel.diagnose.tunnel.evidence import NatLife
+from glasstunnel.diagnose.tunnel.options import Options
+from glasstunnel.diagnose.tunnel.probe.examine import examine
 from tests.interop.lab import Host, Lab, glasstunnel, run
 
 pytestmark = pytest.mark.interop
@@ -145,6 +148,25 @@ def test_a_peer_that_opens_but_does_not_answer_has_its_handshake(pair: Pair) -> 
     verdict = pair.diagnosed()
     assert told(verdict) == ("no-data", "likely")
     assert verdict["codes"][-1] == "opened-there"
+
+
+def test_an_address_that_no_peer_may_have_is_missed_in_allowed_ips_and_mended_there(pair: Pair) -> None:
+    pair.both_up()
+    there(pair.theirs, "ip", "address", "add", "10.9.0.77/24", "dev", pair.theirs.interface)
+    verdict = pair.diagnosed("--to", "10.9.0.77", "--unmasked")
+    assert told(verdict) == ("allowed-ips-missing", "certain")
+    assert verdict["codes"] == ["no-answer", "not-allowed"]
+    for command in verdict["remedies"][0]["commands"]:
+        there(pair.ours, *command.split())
+    assert pair.diagnosed("--to", "10.9.0.77")["cause"] == "all-well"
+
+
+def test_how_long_the_way_outlasts_a_silence_is_measured_by_real_devices(pair: Pair) -> None:
+    """Without a NAT for a second; what passes meanwhile is told from silence at either end."""
+    pair.both_up()
+    with pair.ours.namespace:
+        seen = examine(pair.ours.interface, Options(nat_life=True, silences=(1,)), lambda _step: None)
+    assert [peer.nat for peer in seen.peers] == [NatLife(1)]
 
 
 def _unreachable(pair: Pair) -> None:

@@ -83,7 +83,7 @@ class NatLife:
 
     survived: int  # seconds of the longest silence after which it was there
     lost: int = 0  # of the one after which it was not; 0: none was that long
-    disturbed: bool = False  # somebody else spoke in between: it means little
+    disturbed: bool = False  # one end spoke by itself in between: it means little
 
 
 @dataclass

@@ -2,8 +2,9 @@
 
 Rule: it is measured from outside of the NAT, where the tunnel's other end is reached only as long as its NAT
 remembers it: silence, then an echo request into the tunnel, each time a longer one, until none is answered.
-What the peer sends by itself meanwhile would keep the way open, so such a silence does not count. Time is a
-parameter. Section: RFC 4787 §4.3; RFC 5780 §4.6, which needs a server for what here the tunnel does.
+What either end sends by itself meanwhile keeps the way open, so such a silence does not count, and one begins
+only after the passive keepalive with which this end acknowledges the last answer. Time is a parameter.
+Section: RFC 4787 §4.3; RFC 5780 §4.6, which needs a server for what here the tunnel does; WP §6.5.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from glasstunnel.diagnose.tunnel.evidence import NatLife
 
 SILENCES: Final = (10, 15, 20, 25, 30, 45, 60, 90, 120, 150, 180)
 """Seconds; RFC 4787 asks NATs for 120 at the least, Linux keeps a two-way flow for 120."""
+SETTLE: Final = 11
+"""Seconds: KEEPALIVE_TIMEOUT and a little."""
 _MARGIN = 5  # seconds by which a keepalive has to come before the end
 _SHORTEST = 5
 
@@ -20,16 +23,16 @@ _SHORTEST = 5
 def measure(
     wait: Callable[[float], None],
     echo: Callable[[], bool],
-    received: Callable[[], int],
+    passed: Callable[[], int],
     silences: Sequence[int] = SILENCES,
     say: Callable[[int], None] = lambda _seconds: None,
 ) -> NatLife:
     """Measure.
 
     Args:
-        wait: lets so many seconds pass, in which nothing is sent.
+        wait: lets so many seconds pass, in which nobody sends anything for us.
         echo: whether the peer answers now.
-        received: bytes that have come from the peer so far.
+        passed: bytes that have come from the peer and gone to it so far.
         silences: seconds, ascending.
         say: is told each silence before it begins.
     """
@@ -37,9 +40,10 @@ def measure(
     disturbed = False
     for silence in silences:
         say(silence)
-        before = received()
+        wait(SETTLE)
+        before = passed()
         wait(silence)
-        spoke = received() != before
+        spoke = passed() != before
         disturbed |= spoke
         if not echo():
             return NatLife(survived, silence, disturbed)

@@ -1,16 +1,17 @@
 """The search for the largest packet that gets through.
 
 Rule: a hole says nothing, so sizes are tried, many at once: a round costs one deadline however many are lost.
-A size that is lost is asked for a second time before it is believed. What passes inside is the right MTU: it
-has been tried with whatever padding both ends add. Section: RFC 4821 §7.3 (the search); WP §5.4.6 (padding to
-16 bytes, never past the sender's own MTU).
+A size that is lost is asked for again, in the next round, before it is believed. What passes inside is the
+right MTU: it has been tried with whatever padding both ends add. Section: RFC 4821 §7.3 (the search); WP
+§5.4.6 (padding to 16 bytes, never past the sender's own MTU).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 STEPS: Final = 24
-"""Sizes of one round: three rounds find one among more than ten thousand."""
+"""Sizes of one round: three rounds find one among more than ten thousand, and a fourth is sure."""
 
 Ask = Callable[[list[int]], set[int]]
 """Send packets of these sizes at once; those that were answered."""
@@ -24,15 +25,17 @@ def search(small: int, highest: int, ask: Ask) -> tuple[int, int]:
         highest: bytes, the largest to try.
         ask: tries sizes.
     """
-    best, worst = small, highest + 1
-    while worst - best > 1:
-        sizes = _ladder(best + 1, worst - 1)
+    best = small
+    lost = Counter({highest + 1: 2})  # how often each was
+    while True:
+        worst = min(size for size in lost if size > best)
+        is_sure = lost[worst] > 1
+        if is_sure and worst == best + 1:
+            return best, worst if worst <= highest else 0
+        sizes = _ladder(best + 1, worst - is_sure)
         answered = ask(sizes)
-        if lost := [size for size in sizes if size not in answered]:
-            answered |= ask(lost)
         best = max(answered, default=best)
-        worst = min((size for size in sizes if size not in answered and size > best), default=worst)
-    return best, worst if worst <= highest else 0
+        lost.update(size for size in sizes if size not in answered)
 
 
 def _ladder(low: int, high: int) -> list[int]:

@@ -77,7 +77,8 @@ FACTS: Final = {
     "mtu-reported": N_("a router says that the path takes {size} bytes"),
     "must-know-way-back": N_("its source {source} is not translated: who answers has to know the way back"),
     "nat-disturbed": N_(
-        "the peer spoke by itself during the silences; what it outlasts could not be told past {survived} s"
+        "one end spoke by itself during the silences, as a keepalive does; "
+        "what the way outlasts could not be told past {survived} s"
     ),
     "nat-forgets": N_(
         "after {survived} s of silence the peer was still reached, after {lost} s not: "

@@ -327,8 +327,9 @@ def _search(evidence: Evidence, peer: Peer, address: str, deadline: float, mtu: 
 def _nat_life(
     evidence: Evidence, peer: Peer, address: str, device: Device, options: Options, say: Say
 ) -> None:
-    def received() -> int:
-        return device.counts()[1].get(peer.key, Counts()).received
+    def passed() -> int:
+        counts = device.counts()[1].get(peer.key, Counts())
+        return counts.received + counts.sent
 
     def echo() -> bool:
         tries = [Echo(address)]
@@ -341,7 +342,7 @@ def _nat_life(
         peer.nat = natlife.measure(
             time.sleep,
             echo,
-            received,
+            passed,
             options.silences or natlife.SILENCES,
             lambda seconds: say(f"a silence of {seconds} s"),
         )
