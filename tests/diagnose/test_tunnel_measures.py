@@ -109,7 +109,10 @@ class Behind(World):
         return self.peer.rx_bytes + self.peer.tx_bytes
 
     def measured(self, *silences: int, say: Callable[[int], None] = lambda _seconds: None) -> NatLife:
-        return natlife.measure(self.advance, self.echo, self.passed, silences or natlife.SILENCES, say)
+        settle = Deadlines().keepalive
+        return natlife.measure(
+            self.advance, self.echo, self.passed, settle, silences or natlife.SILENCES, say
+        )
 
 
 @pytest.mark.parametrize(

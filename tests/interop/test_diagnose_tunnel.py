@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from glasstunnel.diagnose.tunnel.evidence import NatLife
-from glasstunnel.diagnose.tunnel.options import Options
+from glasstunnel.diagnose.tunnel.options import Deadlines, Options
 from glasstunnel.diagnose.tunnel.probe.examine import examine
 from tests.interop.lab import Host, Lab, glasstunnel, run
 
@@ -162,10 +162,11 @@ def test_an_address_that_no_peer_may_have_is_missed_in_allowed_ips_and_mended_th
 
 
 def test_how_long_the_way_outlasts_a_silence_is_measured_by_real_devices(pair: Pair) -> None:
-    """Without a NAT for a second; what passes meanwhile is told from silence at either end."""
+    """Without a NAT, for a second; it ends before either end would send a keepalive by itself."""
+    options = Options(Deadlines(keepalive=1), nat_life=True, silences=(1,))
     pair.both_up()
     with pair.ours.namespace:
-        seen = examine(pair.ours.interface, Options(nat_life=True, silences=(1,)), lambda _step: None)
+        seen = examine(pair.ours.interface, options, lambda _step: None)
     assert [peer.nat for peer in seen.peers] == [NatLife(1)]
 
 

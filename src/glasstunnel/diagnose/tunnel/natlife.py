@@ -14,8 +14,6 @@ from glasstunnel.diagnose.tunnel.evidence import NatLife
 
 SILENCES: Final = (10, 15, 20, 25, 30, 45, 60, 90, 120, 150, 180)
 """Seconds; RFC 4787 asks NATs for 120 at the least, Linux keeps a two-way flow for 120."""
-SETTLE: Final = 11
-"""Seconds: KEEPALIVE_TIMEOUT and a little."""
 _MARGIN = 5  # seconds by which a keepalive has to come before the end
 _SHORTEST = 5
 
@@ -24,6 +22,7 @@ def measure(
     wait: Callable[[float], None],
     echo: Callable[[], bool],
     passed: Callable[[], int],
+    settle: float,
     silences: Sequence[int] = SILENCES,
     say: Callable[[int], None] = lambda _seconds: None,
 ) -> NatLife:
@@ -33,6 +32,7 @@ def measure(
         wait: lets so many seconds pass, in which nobody sends anything for us.
         echo: whether the peer answers now.
         passed: bytes that have come from the peer and gone to it so far.
+        settle: seconds after which a passive keepalive has certainly been sent.
         silences: seconds, ascending.
         say: is told each silence before it begins.
     """
@@ -40,7 +40,7 @@ def measure(
     disturbed = False
     for silence in silences:
         say(silence)
-        wait(SETTLE)
+        wait(settle)
         before = passed()
         wait(silence)
         spoke = passed() != before

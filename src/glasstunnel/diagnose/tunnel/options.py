@@ -13,7 +13,7 @@ class Deadlines:
     names: float = 4.0
     handshake: float = 6.5  # an initiation, and its repetition after REKEY_TIMEOUT and jitter: WP §6.1
     echo: float = 1.0  # for one round of packets
-    keepalive: float = 11.0  # KEEPALIVE_TIMEOUT and a little, WP §6.5; only if nothing was answered
+    keepalive: float = 11.0  # KEEPALIVE_TIMEOUT and a little, WP §6.5; where one tells, or must not be missed
 
 
 @dataclass(frozen=True)

@@ -343,6 +343,7 @@ def _nat_life(
             time.sleep,
             echo,
             passed,
+            options.deadlines.keepalive,
             options.silences or natlife.SILENCES,
             lambda seconds: say(f"a silence of {seconds} s"),
         )
