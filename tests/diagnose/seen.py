@@ -4,6 +4,7 @@ The addresses are real ones of Docker Hub, of Facebook and of the public resolve
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from glasstunnel.diagnose.addresses import mark
 from glasstunnel.diagnose.evidence import (
@@ -121,9 +122,9 @@ def reply(
 MANIFEST, BLOB = "/v2/library/hello-world/manifests/latest", "/v2/library/hello-world/blobs/sha256:12"
 
 
-def evidence(*hosts: Host, reachable: bool = True, **facts: object) -> Evidence:
+def evidence(*hosts: Host, reachable: bool = True, **facts: Any) -> Evidence:
     """All of it; ``facts`` are fields of the machine, which has a default route unless they say otherwise."""
-    machine = Machine(**{"default_route": True, "interface": "eth0", **facts})  # type: ignore[arg-type]
+    machine = Machine(**{"default_route": True, "interface": "eth0", **facts})
     outcome = Outcome.OK if reachable else Outcome.TIMEOUT
     controls = [Connection(RESOLVER, 443, outcome)]
     return Evidence(parse("hello-world"), machine, INNOCENT, NOW, list(hosts), controls)

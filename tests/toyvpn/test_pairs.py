@@ -225,7 +225,9 @@ def test_a_client_that_finds_no_place_is_refused_and_comes_back_in_time(seconds:
     pair.advance(seconds)
     assert pair.client.is_connected
     assert not late.is_connected
-    pair.carry_out(pair.client, pair.client.program.stop())  # type: ignore[union-attr]
+    program = pair.client.program
+    assert isinstance(program, Client)
+    pair.carry_out(pair.client, program.stop())
     pair.advance(8)
     assert late.is_connected is (seconds < 30), "it gives up after ten attempts"
 

@@ -65,7 +65,7 @@ def run(found: Room, who: Person, command: Sequence[str]) -> NoReturn:
 def _wait(name: str, deadline: float) -> None:
     if time.monotonic() > deadline:
         raise HostError(f"{name} does not come up: its process {journal.holder(name)} still works on it")
-    time.sleep(_PAUSE)
+    time.sleep(_PAUSE)  # its journal is a file of another process, and nothing tells when it is complete
 
 
 def _make(name: str, config: Config, file: Path, say: Say) -> Room | None:

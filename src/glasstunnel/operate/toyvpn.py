@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from glasstunnel.host import daemon, nat
 from glasstunnel.host.apart import Apart, make_namespace
@@ -235,10 +236,10 @@ class ClientRun:
         self._setup: Setup
         self._net: Netlink
 
-    def prepare(self, *parts: object) -> Setup:
+    def prepare(self, *parts: Any) -> Setup:
         """As :data:`~glasstunnel.operate.serve.Prepare`."""
         make = partial(Apart, self._namespace) if self._namespace else Setup
-        self._setup = make(self._config.interface, *parts)  # type: ignore[arg-type]
+        self._setup = make(self._config.interface, *parts)
         return self._setup
 
     def steps(self, net: Netlink) -> Iterator[Step]:

@@ -6,7 +6,7 @@ book's diagram of the swapped timers is drawn from :func:`timeline`. Section: To
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from glasstunnel.ip import ipv4
 from glasstunnel.ip.address import parse_address, parse_prefix
@@ -62,9 +62,9 @@ class Pair(ToyWorld):
         layers: faults of the network, after the delay.
     """
 
-    def __init__(self, server: Kind, client: Kind, layers: Sequence[Layer] = (), **of_server: object) -> None:
+    def __init__(self, server: Kind, client: Kind, layers: Sequence[Layer] = (), **of_server: Any) -> None:
         super().__init__(f"{server} and {client}", [Delay(_WAY), *layers])
-        self.server = self.add(Host("server", SERVER, make_server(server, **of_server)))  # type: ignore[arg-type]
+        self.server = self.add(Host("server", SERVER, make_server(server, **of_server)))
         self.client = self.join(client)
 
     def join(self, kind: Kind, address: Address = CLIENT, number: int = 0, inside: bytes = PHONE) -> Host:

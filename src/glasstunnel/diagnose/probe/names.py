@@ -154,7 +154,9 @@ async def _ask(
         outcome, detail = outcomes.of(error)
         if outcome is Outcome.FAILED:
             outcome = Outcome.GARBLED
-    except Exception as error:
+    except (
+        Exception
+    ) as error:  # of three libraries; whatever it is, this question has no answer, and why is told
         outcome, detail = outcomes.of(error)
     if answers:
         outcome, detail = _outcome(answers[0])
@@ -182,7 +184,7 @@ async def _datagrams(
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     backend = dns.asyncbackend.get_default_backend()
     target = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][4][:2]
-    async with await backend.make_socket(  # type: ignore[no-untyped-call]
+    async with await backend.make_socket(  # type: ignore[no-untyped-call]  # dnspython has no types there
         family, socket.SOCK_DGRAM, 0, None, target
     ) as sock:
         asked = 0
