@@ -11,7 +11,7 @@ import pytest
 from glasstunnel.cli import toyvpn
 from glasstunnel.cli.main import main
 from glasstunnel.cli.toyvpn import VARIABLE
-from glasstunnel.operate import toyvpn as operate
+from glasstunnel.operate import toyvpn_client, toyvpn_server
 from tests.cli.program import Done
 
 Glasstunnel = Callable[..., Done]
@@ -126,6 +126,7 @@ def test_the_reference_names_every_option_and_every_event() -> None:
         if option not in ("-h", "--help")
     }
     assert {option for option in options if f"`{option}" not in page} == set()
-    told = set(re.findall(r'(?:tell\(|_tell\(\s*)"([a-z ]+)"', inspect.getsource(operate)))
+    source = inspect.getsource(toyvpn_server) + inspect.getsource(toyvpn_client)
+    told = set(re.findall(r'(?:tell\(|_tell\(\s*)"([a-z ]+)"', source))
     assert len(told) > 8
     assert {event for event in told if f"| `{event}` |" not in page} == set()

@@ -16,7 +16,9 @@ from glasstunnel.host.errors import HostError, reason
 from glasstunnel.host.names import check_name
 from glasstunnel.ip import PacketError
 from glasstunnel.ip.address import InterfaceAddress, Prefix, parse_interface_address, parse_prefix
-from glasstunnel.operate import toyvpn
+from glasstunnel.operate.toyvpn import NOTICE
+from glasstunnel.operate.toyvpn_client import ClientConfig, run_client
+from glasstunnel.operate.toyvpn_server import ServerConfig, run_server
 from glasstunnel.operate.values import Endpoint
 from glasstunnel.toyvpn.parameters import from_arguments
 
@@ -30,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.description = (
         "ToyVpn, the protocol of Android's sample: its client works with this server, and its server\n"
-        f"with this client. {toyvpn.NOTICE}."
+        f"with this client. {NOTICE}."
     )
     ends = parser.add_subparsers(dest="end", metavar="END", required=True)
     plain = argparse.RawDescriptionHelpFormatter
@@ -127,27 +129,25 @@ def run(arguments: argparse.Namespace) -> int:
     say = _nothing if arguments.quiet or arguments.json else _say
     tell = _tell_json if arguments.json else _tell
     if arguments.end == "server":
-        toyvpn.run_server(_server(arguments, secret), say, tell)
+        run_server(_server(arguments, secret), say, tell)
     else:
         server = Endpoint(arguments.host, arguments.port)
-        toyvpn.run_client(
-            toyvpn.ClientConfig(
-                arguments.interface, server, secret, not arguments.no_dns, arguments.namespace
-            ),
+        run_client(
+            ClientConfig(arguments.interface, server, secret, not arguments.no_dns, arguments.namespace),
             say,
             tell,
         )
     return 0
 
 
-def _server(arguments: argparse.Namespace, secret: bytes) -> toyvpn.ServerConfig:
+def _server(arguments: argparse.Namespace, secret: bytes) -> ServerConfig:
     words = ["-m", arguments.m] if arguments.m is not None else []
     for letter in ("a", "d", "r", "s"):
         for fields in getattr(arguments, letter):
             words += [f"-{letter}", *([fields] if isinstance(fields, str) else fields)]
     if arguments.pool and arguments.a:
         raise ValueError("-a: expected none with --pool, from which each client gets an address of its own")
-    return toyvpn.ServerConfig(
+    return ServerConfig(
         arguments.interface,
         arguments.port,
         secret,
