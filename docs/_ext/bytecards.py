@@ -288,7 +288,7 @@ def name_tables(_app: Sphinx, doctree: nodes.document) -> None:
     for widths in doctree.findall(addnodes.tabular_col_spec):
         table = widths.next_node(nodes.table, descend=False, siblings=True)
         if table is not None:
-            table["ids"] += widths["ids"]
+            table["ids"] = widths["ids"] + table["ids"]  # the others are empty marks in it
             widths["ids"] = []
 
 
