@@ -32,7 +32,9 @@ pytestmark = pytest.mark.interop
 
 POOLS = ("--pool", "10.9.0.0/24", "--pool", "fd09::/64", "-r", "10.9.0.0", "24", "-r", "fd09::", "64")
 SERVER = End.numbered(1).outer
-FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+FORWARD = {4: Path("/proc/sys/net/ipv4/ip_forward"), 6: Path("/proc/sys/net/ipv6/conf/all/forwarding")}
+ROUTER = "fe80::2"
+BEYOND = {4: "198.51.100.2", 6: "2001:db8:1::2"}
 DROPPING = "type filter hook forward priority 0; policy drop;"
 
 
@@ -207,10 +209,13 @@ class Internet:
         veth_pair(middle, "far", beyond, "eth0")
         for namespace, address, device in (
             (middle, "198.51.100.1/24", "far"),
-            (beyond, "198.51.100.2/24", "eth0"),
+            (middle, "2001:db8:1::1/64", "far"),
+            (beyond, f"{BEYOND[4]}/24", "eth0"),
+            (beyond, f"{BEYOND[6]}/64", "eth0"),
         ):
             with namespace:
-                run("ip", "address", "add", address, "dev", device)
+                nodad = ("nodad",) if ":" in address else ()
+                run("ip", "address", "add", address, "dev", device, *nodad)
 
 
 @pytest.fixture
@@ -219,26 +224,71 @@ def internet(hosts: tuple[Namespace, Namespace]) -> Iterator[Internet]:
         yield Internet(hosts[1], hosts[0], beyond)
 
 
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (4, (*POOL, "-r", "198.51.100.0", "24", "--nat")),
+        (6, (*POOLS, "-r", BEYOND[6], "128", "--nat")),
+    ],
+    ids=["inner4", "inner6"],
+)
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["ended", "killed"])
 def test_nat_lets_clients_reach_beyond_the_server_and_goes_with_it(
-    internet: Internet, ending: signal.Signals
+    internet: Internet, ending: signal.Signals, version: int, words: tuple[str, ...]
 ) -> None:
     with internet.server:
-        FORWARD.write_text("0")
+        FORWARD[version].write_text("0")
         before = state()
-    words = (*POOL, "-r", "198.51.100.0", "24", "--nat")
     with server(internet.server, *words) as ours:
         with client(internet.client, SERVER[4]), internet.client:
-            ping("198.51.100.2")
+            ping(BEYOND[version])
         with internet.server:
-            assert FORWARD.read_text() == "1\n"
-            assert f"table ip glasstunnel-{ours.interface}-nat" in run("nft", "list", "tables")
+            assert FORWARD[version].read_text() == "1\n"
+            family = {4: "ip", 6: "ip6"}[version]
+            assert f"table {family} glasstunnel-{ours.interface}-nat" in run("nft", "list", "tables")
         ours.end(ending)
     with internet.server:
         if ending == signal.SIGKILL:
             assert glasstunnel("down", ours.interface).returncode == 0
-        assert FORWARD.read_text() == "0\n"
+        assert FORWARD[version].read_text() == "0\n"
         assert state() == before
+
+
+def test_a_server_that_forwards_still_believes_its_own_router(internet: Internet) -> None:
+    """The kernel's routers believe nobody; the default route learned from an advertisement would be gone."""
+    accept = FORWARD[6].parents[1] / "far" / "accept_ra"
+
+    def default_route() -> str:
+        return run("ip", "-6", "route", "show", "default", "dev", "far", "proto", "ra")
+
+    with internet.server:
+        accept.write_text("1")
+    with internet.beyond:
+        run("ip", "address", "add", f"{ROUTER}/64", "dev", "eth0", "nodad")
+        advertise("eth0")
+    with internet.server:
+        until(lambda: bool(default_route()), "the server has learned of the router")
+    with server(internet.server, *POOLS, "--nat"):
+        with internet.server:
+            assert FORWARD[6].read_text() == "1\n"
+            assert default_route()
+            assert accept.read_text() == "2\n"
+        with server(internet.server, *POOLS, "--nat", port=PORT + 1) as second:
+            assert second.end() == 0
+        with internet.server:
+            assert (FORWARD[6].read_text(), accept.read_text()) == ("1\n", "2\n")
+    with internet.server:
+        assert (FORWARD[6].read_text(), accept.read_text()) == ("0\n", "1\n")
+        assert default_route()
+
+
+def advertise(interface: str) -> None:
+    """A router's advertisement to all nodes, RFC 4861 §4.2: hop limit 64, for half an hour, no options."""
+    message = bytes((134, 0, 0, 0, 64, 0)) + (1800).to_bytes(2, "big") + bytes(8)
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        raw.bind((ROUTER, 0, 0, socket.if_nametoindex(interface)))
+        raw.sendto(message, ("ff02::1", 0, 0, socket.if_nametoindex(interface)))
 
 
 def test_a_chain_that_drops_what_is_forwarded_is_told(internet: Internet) -> None:
@@ -259,7 +309,7 @@ def test_a_nat_that_rebinds_is_followed(internet: Internet) -> None:
         run("nft", "-f", "-", text=MASQUERADE.format(ports=ports).replace('"outside"', '"far"'))
 
     with router:
-        FORWARD.write_text("1")
+        FORWARD[4].write_text("1")
         for name in ("nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"):
             (CONNTRACK / name).write_text("2")
         translate_to("2000-2999")

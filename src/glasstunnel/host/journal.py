@@ -39,7 +39,8 @@ def _set_sysctl(path: str, value: str) -> None:
 
 def _restore_forwarding(interface: str, path: str, value: str) -> None:
     if original_value(path, apart_from=interface) is None:  # nobody else wants it
-        Path(path).write_text(value)
+        with suppress(FileNotFoundError):  # an interface that has gone took its switches along
+            Path(path).write_text(value)
 
 
 def _unlink(path: str) -> None:

@@ -223,14 +223,24 @@ class Setup:
         firewall.install(self.name, version, self._net.addresses(self.name, version), mark)
 
     def forwarding(self, version: int) -> None:
-        """Let the kernel forward packets of one IP version, if it does not."""
-        path = str(_FORWARDING[version])
+        """Let the kernel forward packets of one IP version, if it does not.
+
+        An IPv6 router believes no other router's advertisements: the default route that a host has learned
+        from them goes the moment that it forwards, but where ``accept_ra`` is 2. Section: the kernel's
+        ip-sysctl.rst, "accept_ra".
+        """
+        switch = _FORWARDING[version]
+        for path in _listening(switch) if version == 6 else ():
+            self._switch(path, "2")
+        self._switch(switch, "1")
+
+    def _switch(self, path: Path, value: str) -> None:
         try:
-            before = original_value(path) or _FORWARDING[version].read_text().strip()
-            self._journal.record("forwarding", interface=self.name, path=path, value=before)
-            _FORWARDING[version].write_text("1")
+            before = original_value(str(path)) or path.read_text().strip()
+            self._journal.record("forwarding", interface=self.name, path=str(path), value=before)
+            path.write_text(value)
         except OSError as error:
-            raise HostError(f"cannot set {path} to 1: {os.strerror(error.errno or 0)}") from error
+            raise HostError(f"cannot set {path} to {value}: {os.strerror(error.errno or 0)}") from error
 
     def masquerade(self, version: int, sources: Sequence[str]) -> None:
         """Let packets from these prefixes leave with the address of the interface by which they do."""
@@ -271,3 +281,18 @@ class Setup:
             self._loop.unwatch(pidfd)
             os.close(pidfd)
         return status
+
+
+def _listening(forwarding: Path) -> list[Path]:
+    """The switches of the interfaces that believe in routers' advertisements as long as this one is off, or
+    did before another tunnel switched it on.
+    """
+    if not forwarding.exists():
+        return []  # a kernel without IPv6
+    off = forwarding.read_text().strip() == "0"
+    return [
+        path
+        for path in sorted(forwarding.parents[1].glob("*/accept_ra"))
+        if path.parent.name not in ("all", "default")
+        and (original_value(str(path)) or (off and path.read_text().strip())) == "1"
+    ]

@@ -112,8 +112,12 @@ def _nat(name: str, clients: Iterable[Prefix]) -> Iterator[Step]:
     for prefix in clients:
         by_version.setdefault(version_of(prefix.address), []).append(str(prefix))
     for version, sources in sorted(by_version.items()):
-        key = "net.ipv4.ip_forward" if version == 4 else "net.ipv6.conf.all.forwarding"
-        yield Step(f"sysctl -q {key}=1", partial(Setup.forwarding, version=version))
+        switch = (
+            "net.ipv4.ip_forward=1"
+            if version == 4
+            else "net.ipv6.conf.all.forwarding=1  # and accept_ra=2 wherever it is 1"
+        )
+        yield Step(f"sysctl -q {switch}", partial(Setup.forwarding, version=version))
         yield Step(
             f"nft -f -  # table {'ip' if version == 4 else 'ip6'} {nat.table_name(name)}: "
             f"masquerade what comes from {', '.join(sources)}",
