@@ -80,7 +80,7 @@ soak: venv  ## days of virtual time through bad networks, then real traffic (MIN
 
 reports: venv  ## the reports of the diagnosis that the book shows, recorded anew (root; some Debian packages)
 	@$(BIN)/python tools/gates.py need interop
-	@GLASSTUNNEL_RECORD=1 $(BIN)/pytest -q tests/diagnose
+	@GLASSTUNNEL_RECORD=1 $(BIN)/pytest -q -m interop tests/diagnose tests/interop/test_diagnose_tunnel.py
 
 fuzz: venv  ## every parser against a coverage-guided fuzzer (MINUTES=10 altogether)
 	@$(BIN)/python -c "import atheris" 2>/dev/null || \

@@ -17,7 +17,12 @@ RECORD = "GLASSTUNNEL_RECORD"
 
 _STEADY = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+\.\d s", "2026-11-28 12:00:00 UTC, N s"),
-    (r"\b\d+ (ms\b|毫秒)", r"N \1"),
+    (r"\b\d+(?:\.\d+)? (ms\b|毫秒)", r"N \1"),
+    (r"\b\d+ 秒(里|前|之后)", r"N 秒\1"),
+    (r"(received|sent)   ( *)\d+ -> \d+", r"\1   \2N -> N"),
+    (r"(有|其中) \d+ 个", r"\1 N 个"),
+    (r"( drops .*)\bno_route \d+(, )?", r"\1"),  # what the kernel itself sends into a new interface
+    (r" *drops *\n", ""),
     (r"\b[1-9]\d* 字节 ", "N 字节 "),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)?", "YYYY-MM-DDTHH:MM:SS"),
     (r"'[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT'", "'Day, DD Mon YYYY HH:MM:SS GMT'"),
@@ -52,8 +57,16 @@ def recorded(scenario: str) -> str:
 
 def record(scenario: str, report: str) -> None:
     """Keep a report."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{scenario}.txt").write_text(steady(report))
+    file = FOLDER / f"{scenario}.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(steady(report))
+
+
+def compare(scenario: str, report: str) -> None:
+    """Whether the report that is kept is what is printed now."""
+    if recording():
+        record(scenario, report)
+    assert comparable(report) == comparable(recorded(scenario))
 
 
 def recording() -> bool:

@@ -471,3 +471,22 @@ def test_how_long_a_nat_remembers_is_a_note(life: NatLife, code: str) -> None:
 def test_the_keepalive_for_a_nat_comes_before_its_end() -> None:
     (note,) = reach_verdict(evidence(standing(nat=NatLife(25, 30)))).notes
     assert note.values == {"survived": "25", "lost": "30", "keepalive": "20"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "cause"),
+    [
+        ({"outside": Reply(THERE, 60, Got.PORT_UNREACHABLE, THERE)}, Cause.ENDPOINT_CLOSED),
+        ({"backward": replace(BACKWARD, error="EXDEV")}, Cause.REVERSE_PATH_FILTER),
+        ({"resolved": ("198.51.100.9:51820",)}, Cause.ENDPOINT_MOVED),
+        ({"waited": 6.5}, Cause.SILENT),
+        ({"waited": 1.0}, Cause.NO_DATA),  # too short for another handshake: the silence tells nothing
+    ],
+)
+def test_a_session_that_stands_excuses_no_way_that_has_been_closed_since(
+    facts: dict[str, Any], cause: Cause
+) -> None:
+    unanswered = [Reply(INNER, 64, Got.SILENCE)]
+    assert judged(evidence(standing(echoes=unanswered, **facts)))[0] is cause
+    assert judged(evidence(standing(**facts)))[0] is Cause.ALL_WELL
+    assert judged(evidence(standing(echoes=unanswered, keepalive_came=True, **facts)))[0] is Cause.NO_DATA

@@ -8,7 +8,7 @@ from glasstunnel.diagnose.report import json_text
 from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Interface, Kind, Reply, Search, Way
 from glasstunnel.diagnose.tunnel.judge import reach_verdict
 from glasstunnel.diagnose.tunnel.remedies import remedies
-from glasstunnel.diagnose.tunnel.report import as_json, as_text, own_addresses
+from glasstunnel.diagnose.tunnel.report import as_json, as_text, own_addresses, printed
 from glasstunnel.diagnose.tunnel.story import GOT, told
 from tests.diagnose.tunnel_seen import (
     ENDPOINT,
@@ -140,3 +140,15 @@ def test_what_came_of_a_packet_is_told_in_the_readers_language() -> None:
         fact("no-answer", address=INNER, got=Got.SILENCE, by="-"), lambda text: words.get(text, text)
     )
     assert sentence == "一直没有回答, after an echo request to 10.9.0.2 (says -)"
+
+
+def test_what_is_printed_hides_own_addresses_but_in_the_commands_which_need_them() -> None:
+    lost = standing(ways=[Way(INNER, interface="eth0", prefix=f"{INNER}/32")])
+    status, text = printed(evidence(lost), str)
+    report, _, commands = text.partition("\nWhat follows holds addresses of your own network")
+    assert (status, INNER in report, f"ip route add {INNER}/32 dev {NAME}" in commands) == (27, False, True)
+    assert INNER in printed(evidence(lost), str, unmasked=True)[1].partition("\nWhat follows")[0]
+    assert "What follows" not in printed(evidence(standing()), str)[1]
+    status, document = printed(evidence(lost), str, in_json=True)
+    assert (json.loads(document)["verdict"]["exit_status"], INNER in document) == (status, False)
+    assert INNER in printed(evidence(lost), str, in_json=True, unmasked=True)[1]

@@ -66,6 +66,7 @@ def evidence(*peers: Peer, kind: Kind = Kind.OURS, **facts: Any) -> Evidence:
         "seconds": 6.5,
         "public_key": OWN,
         "listen_port": 51001,
+        "file": NAME,
         "interface": Interface(True, True, 1420, (f"{OURS}/24",)),
         "local": Local(networks=(("192.0.2.0/24", CABLE),), forwarding={4: True, 6: True}),
     }

@@ -135,14 +135,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_tunnel(arguments: argparse.Namespace) -> int:
-    from glasstunnel.diagnose.addresses import Mask
-    from glasstunnel.diagnose.report import json_text, remedies_as_text
-    from glasstunnel.diagnose.tunnel import judge, remedies, report, story
+    from glasstunnel.diagnose.tunnel import report
     from glasstunnel.diagnose.tunnel.probe import examine
 
     deadlines = replace(tunnel_options.Deadlines(), handshake=arguments.deadline)
     chosen = tunnel_options.Options(deadlines, arguments.peer or "", arguments.to or "", arguments.nat_life)
-    _ = translator()
     progress = Style(sys.stderr)
     try:
         evidence = examine.examine(arguments.tunnel, chosen, progress.step)
@@ -150,17 +147,9 @@ def _run_tunnel(arguments: argparse.Namespace) -> int:
         raise HostError(f"diagnose tunnel needs the rights of root: {reason(error)}") from None
     finally:
         progress.step("")
-    reached = judge.reach_verdict(evidence)
-    ways = remedies.remedies(reached, evidence)
-    mask = Mask(report.own_addresses(evidence), networks=True)
-    if arguments.json:
-        document = report.as_json(reached, ways, evidence)
-        print(json_text(document, str if arguments.unmasked else mask))
-    else:
-        text = report.as_text(reached, evidence, _, __version__)
-        mending = remedies_as_text(ways, _, story.REMEDIES, story.WARNINGS)
-        _print(text if arguments.unmasked else mask(text), mending, mask(mending) != mending)
-    return reached.exit_status
+    status, text = report.printed(evidence, translator(), arguments.json, arguments.unmasked)
+    print(text, end="")
+    return status
 
 
 def _run_pull(arguments: argparse.Namespace) -> int:
@@ -189,17 +178,9 @@ def _run_pull(arguments: argparse.Namespace) -> int:
     else:
         text = report.as_text(reached, evidence, _, __version__)
         mending = report.remedies_as_text(ways, _)
-        _print(text if arguments.unmasked else mask(text), mending, mask(mending) != mending)
+        shown = text if arguments.unmasked else mask(text)
+        print(report.with_remedies(shown, mending, mask(mending) != mending, _), end="")
     return reached.exit_status
-
-
-def _print(text: str, mending: str, is_private: bool) -> None:
-    """The report, and the ways to mend it, which need the addresses that the report hides."""
-    _ = translator()
-    print(text, end="")
-    if is_private:
-        print("\n" + _("What follows holds addresses of your own network: it is not for a public report."))
-    print(mending, end="")
 
 
 def _image(text: str) -> image.Image:

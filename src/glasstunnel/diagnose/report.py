@@ -124,6 +124,17 @@ def remedies_as_text(
     return "\n".join(lines) + "\n" if lines else ""
 
 
+def with_remedies(text: str, mending: str, is_private: bool, _: Translate) -> str:
+    """The report, and the ways to mend it, which may hold the addresses that the report hides."""
+    if is_private:
+        text += (
+            "\n"
+            + _("What follows holds addresses of your own network: it is not for a public report.")
+            + "\n"
+        )
+    return text + mending
+
+
 def _caused(finding: Finding, _: Translate) -> str:
     why = f" / {finding.why}" if finding.why else ""
     return f"{finding.cause}{why}, {_(CONFIDENCES[finding.confidence])}"

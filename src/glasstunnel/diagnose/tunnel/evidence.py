@@ -104,6 +104,7 @@ class Peer:
     ways: list[Way] = field(default_factory=list)  # into its allowed IPs
     arrivals: list[Way] = field(default_factory=list)  # from its allowed IPs, to this machine
     echoes: list[Reply] = field(default_factory=list)  # to its addresses in the tunnel
+    waited: float = 0  # seconds for a handshake, in vain
     keepalive_came: bool = False  # after silence: what we sent was opened there
     searches: list[Search] = field(default_factory=list)
     nat: NatLife | None = None
@@ -177,6 +178,7 @@ class Evidence:
 
     name: str
     kind: Kind
+    file: str = ""  # the configuration's path, or its name where that is enough; "" if none was found
     now: float = 0
     seconds: float = 0
     public_key: str = ""

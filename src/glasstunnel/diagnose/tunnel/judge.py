@@ -17,6 +17,7 @@ from glasstunnel.diagnose.tunnel.finding import Finding, Verdict
 _CERTAIN, _LIKELY, _POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 _CLOCK_SLACK = 60.0  # seconds by which a file may be from the future
 _RECENT = 180.0  # seconds: REJECT_AFTER_TIME, WP §6.1
+_REKEY_TIMEOUT = 5.0  # seconds in which a device begins no second handshake, WP §6.1
 _ICMP = {
     Got.PORT_UNREACHABLE: Cause.ENDPOINT_CLOSED,
     Got.HOST_UNREACHABLE: Cause.ENDPOINT_UNREACHABLE,
@@ -107,7 +108,7 @@ def _route(evidence: Evidence, peer: Peer) -> Finding | None:
 
 def _filters(evidence: Evidence, peer: Peer) -> Finding | None:
     """What this machine itself does to the datagrams."""
-    if _has_session(evidence, peer):
+    if _works(evidence, peer):
         return None
     if peer.backward and peer.backward.error == "EXDEV":
         facts = (fact("backward-filtered", endpoint=peer.endpoint, interface=peer.backward.comes_in),)
@@ -125,7 +126,7 @@ def _refused(peer: Peer) -> bool:
 def _icmp(evidence: Evidence, peer: Peer) -> Finding | None:
     """Somebody said that the datagrams do not arrive."""
     reply = peer.outside
-    if _has_session(evidence, peer) or reply is None or reply.got not in _ICMP:
+    if _works(evidence, peer) or reply is None or reply.got not in _ICMP:
         return None
     facts = (fact("icmp", endpoint=peer.endpoint, got=reply.got, by=reply.by or "-"),)
     host = peer.endpoint.rpartition(":")[0].strip("[]")
@@ -170,7 +171,7 @@ def _keys_now(evidence: Evidence, peer: Peer) -> Finding | None:
 
 def _moved(evidence: Evidence, peer: Peer) -> Finding | None:
     """The name has other addresses than the device sends to."""
-    if _has_session(evidence, peer) or not peer.resolved or not peer.after.endpoint:
+    if _works(evidence, peer) or not peer.resolved or not peer.after.endpoint:
         return None
     if peer.after.endpoint in peer.resolved:
         return None
@@ -196,7 +197,7 @@ def _silence(evidence: Evidence, peer: Peer) -> Finding | None:
     """Nobody says anything, which is what a device does that does not like what it gets."""
     if evidence.kind is Kind.FILE or not evidence.interface.up or not peer.endpoint:
         return None
-    if _has_session(evidence, peer):
+    if _works(evidence, peer) or (_has_session(evidence, peer) and peer.waited < _REKEY_TIMEOUT):
         return None
     facts = [fact("nothing-came", endpoint=peer.endpoint, seconds=f"{evidence.seconds:.0f}")]
     facts += [filter_fact(one) for one in evidence.filtered if one.what == "outer"]
@@ -223,6 +224,12 @@ _LAYERS: tuple[Callable[[Evidence, Peer], Finding | None], ...] = (
 def _has_session(evidence: Evidence, peer: Peer) -> bool:
     """A handshake while we watched, or one whose session still stands."""
     return peer.is_fresh or 0 <= evidence.now - peer.after.handshake < _RECENT
+
+
+def _works(evidence: Evidence, peer: Peer) -> bool:
+    """Whether the session is of use, as far as can be told: one may stand whose way is closed meanwhile."""
+    unanswered = peer.echoes and all(reply.got is not Got.ANSWER for reply in peer.echoes)
+    return peer.is_fresh or (_has_session(evidence, peer) and (not unanswered or peer.keepalive_came))
 
 
 def short(key: str) -> str:

@@ -55,9 +55,8 @@ def _advice(code: str) -> Callable[[Finding, Evidence], list[Remedy]]:
 
 
 def _not_up(finding: Finding, evidence: Evidence) -> list[Remedy]:
-    return [
-        Remedy("up", "system", (f"glasstunnel up {evidence.name}",), (f"glasstunnel down {evidence.name}",))
-    ]
+    file = shlex.quote(evidence.file)
+    return [Remedy("up", "system", (f"glasstunnel up {file}",), (f"glasstunnel down {file}",))]
 
 
 def _interface(finding: Finding, evidence: Evidence) -> list[Remedy]:

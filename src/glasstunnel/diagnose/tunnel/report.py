@@ -9,18 +9,37 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import ip_interface
 
+from glasstunnel import __version__
+from glasstunnel.diagnose.addresses import Mask
 from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.report import json_text, remedies_as_text, with_remedies
 from glasstunnel.diagnose.story import CONFIDENCES, Translate
 from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Peer
 from glasstunnel.diagnose.tunnel.finding import Finding, Verdict
-from glasstunnel.diagnose.tunnel.judge import short
+from glasstunnel.diagnose.tunnel.judge import reach_verdict, short
+from glasstunnel.diagnose.tunnel.remedies import remedies
 from glasstunnel.diagnose.tunnel.story import CAUSES, REMEDIES, WARNINGS, told
 
 FORMAT = 1
 """Raised when a field of the JSON report changes its meaning or goes."""
 
 
-def as_json(verdict: Verdict, remedies: Iterable[Remedy], evidence: Evidence) -> dict[str, object]:
+def printed(
+    evidence: Evidence, _: Translate, in_json: bool = False, unmasked: bool = False
+) -> tuple[int, str]:
+    """The exit status, and what the command prints: the report, as text with the ways to mend it below."""
+    verdict = reach_verdict(evidence)
+    ways = remedies(verdict, evidence)
+    mask = Mask(own_addresses(evidence), networks=True)
+    shown = str if unmasked else mask
+    if in_json:
+        return verdict.exit_status, json_text(as_json(verdict, ways, evidence), shown) + "\n"
+    text = shown(as_text(verdict, evidence, _, __version__))
+    mending = remedies_as_text(ways, _, REMEDIES, WARNINGS)
+    return verdict.exit_status, with_remedies(text, mending, mask(mending) != mending, _)
+
+
+def as_json(verdict: Verdict, ways: Iterable[Remedy], evidence: Evidence) -> dict[str, object]:
     """Everything, as values; the sentences are in English."""
     return {
         "format": FORMAT,
@@ -41,7 +60,7 @@ def as_json(verdict: Verdict, remedies: Iterable[Remedy], evidence: Evidence) ->
                 "undo": list(remedy.undo),
                 "warnings": [WARNINGS[code] for code in remedy.warnings],
             }
-            for remedy in remedies
+            for remedy in ways
         ],
         "layers": dataclasses.asdict(evidence),
     }
