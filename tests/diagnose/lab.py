@@ -9,7 +9,8 @@ import os
 import sys
 from contextlib import closing
 
-from tests.diagnose.lab_scenarios import SCENARIOS, on_stage
+from tests.diagnose.lab_scenario import on_stage
+from tests.diagnose.lab_scenarios import SCENARIOS
 from tests.diagnose.lab_stage import Lab
 
 

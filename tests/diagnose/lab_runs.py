@@ -21,8 +21,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from tests.diagnose.lab_scenarios import SCENARIOS, Scenario, clock, on_stage
-from tests.diagnose.lab_stage import Client, Done, Lab, Stage
+from tests.diagnose.lab_client import Client, Done
+from tests.diagnose.lab_scenario import Scenario, clock, on_stage
+from tests.diagnose.lab_scenarios import SCENARIOS
+from tests.diagnose.lab_stage import Lab, Stage
 
 DEADLINE = 8.0  # seconds for a diagnosis
 PATIENCE = 30.0  # seconds for a pull that is to succeed

@@ -6,9 +6,9 @@ import jsonschema
 import pytest
 
 from tests.diagnose import lab_reports
+from tests.diagnose.lab_client import DROP_INS
 from tests.diagnose.lab_runs import Seen
 from tests.diagnose.lab_scenarios import SCENARIOS
-from tests.diagnose.lab_stage import DROP_INS
 
 pytestmark = pytest.mark.interop
 

@@ -1,0 +1,90 @@
+"""Scenarios of names: the hosts file, resolvers, and who answers in their place.
+
+Rule: see :mod:`tests.diagnose.lab_scenario`.
+"""
+
+from __future__ import annotations
+
+from tests.diagnose import lab_names as names
+from tests.diagnose.lab_path import Faults
+from tests.diagnose.lab_scenario import Scenario, hosts, other_site, resolver
+
+CLOUDFRONT, GONE = "54.192.130.39", "44.205.64.79"  # what a hosts file was once told
+ODD = {"answers": names.POISON, "odd-address": "known forgery", "proven": names.REGISTRY_ADDRESSES[0]}
+TWICE = {"two-answers": names.POISON}
+
+NAMES = {
+    "stale-hosts": Scenario(
+        "stale-hosts",
+        {"hosts-line": GONE, "proven": names.REGISTRY_ADDRESSES[0]},
+        remedies=("hosts-line",),
+        mended_by=("hosts-line",),
+        files=hosts(GONE),
+    ),
+    "stale-hosts-other-site": Scenario(
+        "stale-hosts",
+        {"hosts-line": CLOUDFRONT, "tls-fails": "ostname mismatch", "proven": names.REGISTRY_ADDRESSES[0]},
+        remedies=("hosts-line",),
+        mended_by=("hosts-line",),
+        files=hosts(CLOUDFRONT),
+        prepare=other_site(CLOUDFRONT, "*.cloudfront.net"),
+    ),
+    "poisoned-resolver": Scenario(
+        "poisoned-resolver",
+        ODD,
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=resolver(names.POISONED),
+    ),
+    "poisoned-resolver-other-site": Scenario(
+        "poisoned-resolver",
+        ODD | {"tls-fails": "ostname mismatch"},
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=resolver(names.POISONED),
+        prepare=other_site(names.POISON, "*.facebook.com"),
+    ),
+    "poisoned-resolver-no-name": Scenario(
+        "poisoned-resolver",
+        {"system-lookup-fails": "no such name", "proven": names.REGISTRY_ADDRESSES[0]},
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=resolver(names.LYING),
+    ),
+    "injected-answers": Scenario(
+        "poisoned-resolver",
+        ODD | TWICE,
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=resolver("8.8.8.8"),
+        faults=Faults(forged={names.REGISTRY: names.POISON}),
+    ),
+    "injected-answers-tls-dropped": Scenario(
+        "poisoned-resolver",
+        ODD | TWICE,
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        files=resolver("8.8.8.8"),
+        faults=Faults(forged={names.REGISTRY: names.POISON}, drop_ports=frozenset({853})),
+    ),
+    "injected-answers-only-https-true": Scenario(
+        "poisoned-resolver",
+        ODD,
+        remedies=("pin",),
+        mended_by=("pin",),
+        files=resolver(names.POISONED),
+        faults=Faults(
+            forged={names.REGISTRY: names.POISON},
+            drop_ports=frozenset({853}),
+            reset_ports=frozenset({53}),
+        ),
+    ),
+    "silent-resolver": Scenario(
+        "resolver-fails",
+        {"system-lookup-fails": names.REGISTRY, "proven": names.REGISTRY_ADDRESSES[0]},
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf",),
+        files=resolver(names.SILENT),
+    ),
+}
+"""By name."""
