@@ -113,6 +113,7 @@ LABORATORY = (  # of a pull that fails
     Need("unbound", programs=("unbound",)),
     Need("tinyproxy", programs=("tinyproxy",)),
     Need("systemd", programs=("systemd-analyze",)),
+    Need("dbus", programs=("dbus-daemon",)),  # for systemd-resolved, which is only unpacked
 )
 MAKE = Need("make", programs=("make",))  # what sphinx-quickstart writes is a Makefile
 CJK = Need("fonts-noto-cjk", font=":family=Noto Serif CJK SC")

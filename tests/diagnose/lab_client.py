@@ -16,10 +16,18 @@ from functools import cached_property
 from pathlib import Path
 
 from glasstunnel.host.namespace import Namespace
+from tests.diagnose import lab_unpacked
 
+_SERVICES = Path(__file__).with_name("lab_services.py")
+_RESOLVED_USER = {
+    "/etc/passwd": "systemd-resolve:x:64990:64990::/:/usr/sbin/nologin\n",
+    "/etc/group": "systemd-resolve:x:64990:\n",
+}
+"""What systemd-sysusers(8) makes."""
 DROP_INS = "/etc/systemd/system/docker.service.d"
 _MOUNT = """
 mount -t overlay overlay -o lowerdir=/etc,upperdir="$1/upper",workdir="$1/work" /etc
+[ -z "$2" ] || mount -t overlay overlay -o lowerdir="$2":/usr /usr
 mount -t tmpfs none /run
 mount -t sysfs sysfs /sys
 echo mounted
@@ -74,12 +82,31 @@ class Client:
             (directory / name).mkdir()
         self.home = directory / "home"
         self.environment: dict[str, str] = {}
+        self._over_usr = ""
+        self._services: tuple[str, ...] = ()
 
     def write(self, path: str, text: str) -> None:
         """Let this file of its ``/etc`` have this text; before anything runs there."""
         file = self._directory / "upper" / Path(path).relative_to("/etc")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+
+    def resolve_by_daemon(self, link_resolver: str) -> None:
+        """Let systemd-resolved resolve names here, and be told this resolver as NetworkManager tells it."""
+        self._over_usr = str(lab_unpacked.resolved())
+        for path, line in _RESOLVED_USER.items():
+            self.write(path, Path(path).read_text() + line)
+        link = self._directory / "upper" / "resolv.conf"
+        link.unlink()
+        link.symlink_to("../run/systemd/resolve/stub-resolv.conf")
+        self._services = ("dbus", "systemd-resolved")
+        self._serve("start")
+        done = self.run("resolvectl", "dns", "eth0", link_resolver)
+        assert done.status == 0, done.error
+
+    def _serve(self, verb: str) -> None:
+        done = self.run(sys.executable, _SERVICES, verb, *self._services)
+        assert done.status == 0, done.error
 
     def start(self, *command: str | Path, **variables: str) -> subprocess.Popen[str]:
         """Start a program there, with further variables in its environment."""
@@ -101,6 +128,8 @@ class Client:
         """Run a program there that has this terminal."""
         with self._network:
             environment = self._environment() | self.environment
+            if self._services:
+                environment["PATH"] = self.noting()
             return subprocess.run(self.entered(*command), check=False, env=environment).returncode
 
     def entered(self, *command: str | Path) -> list[str]:
@@ -118,7 +147,7 @@ class Client:
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _MOUNT, "sh"]
         with self._network:  # whose /sys it is to see
             holder = subprocess.Popen(
-                [*command, str(self._directory)],
+                [*command, str(self._directory), self._over_usr],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -128,7 +157,9 @@ class Client:
         return holder
 
     def close(self) -> None:
-        """Let go of the mounts."""
+        """Stop what was started, and let go of the mounts."""
+        if self._services:
+            self._serve("stop")
         if "_holder" in self.__dict__:
             with self._holder as holder:
                 holder.communicate()
@@ -171,12 +202,18 @@ class Client:
         )
 
     def noting(self) -> str:
-        """A PATH on which the programs that manage services and the clock only note what they are told."""
+        """A PATH on which the programs that manage services and the clock note what they are told.
+
+        That is all that they do, but for the services that run here: these are restarted.
+        """
         folder = self.home / "noting"
         folder.mkdir(exist_ok=True)
         for program in ("systemctl", "timedatectl", "date"):
             file = folder / program
-            file.write_text(f'#!/bin/sh\nprintf "%s\\n" "{program} $*" >> {self.home}/noted\n')
+            lines = ["#!/bin/sh", f'printf "%s\\n" "{program} $*" >> {self.home}/noted']
+            if program == "systemctl" and self._services:
+                lines.append(f'exec {sys.executable} {_SERVICES} "$@"')
+            file.write_text("\n".join((*lines, "")))
             file.chmod(0o755)
         return f"{folder}:{os.environ['PATH']}"
 

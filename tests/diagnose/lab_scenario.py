@@ -39,6 +39,7 @@ class Scenario:
     faults: Faults = field(default_factory=Faults)
     files: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    link_resolver: str = ""  # what the network tells systemd-resolved, which then resolves names here
     prepare: Callable[[Stage], None] = lambda stage: None
     ahead: timedelta = timedelta(0)  # of the world's clock
 
@@ -154,4 +155,6 @@ def on_stage(lab: Lab, scenario: Scenario) -> Iterator[tuple[Stage, Client]]:
         for path, text in scenario.files.items():
             client.write(path, text)
         client.environment = dict(scenario.environment)
+        if scenario.link_resolver:
+            client.resolve_by_daemon(scenario.link_resolver)
         yield stage, client

@@ -11,6 +11,7 @@ from tests.diagnose.lab_scenario import Scenario, hosts, other_site, resolver
 
 CLOUDFRONT, GONE = "54.192.130.39", "44.205.64.79"  # what a hosts file was once told
 ODD = {"answers": names.POISON, "odd-address": "known forgery", "proven": names.REGISTRY_ADDRESSES[0]}
+NSS_RESOLVE = {"/etc/nsswitch.conf": "hosts: files resolve [!UNAVAIL=return] dns\n"}  # of libnss-resolve
 TWICE = {"two-answers": names.POISON}
 
 NAMES = {
@@ -78,6 +79,31 @@ NAMES = {
             drop_ports=frozenset({853}),
             reset_ports=frozenset({53}),
         ),
+    ),
+    "resolved-poisoned": Scenario(
+        "poisoned-resolver",
+        ODD,
+        remedies=("resolved", "pin"),
+        mended_by=("resolved", "pin"),
+        link_resolver=names.POISONED,
+    ),
+    "resolved-injected": Scenario(
+        "poisoned-resolver",
+        ODD | TWICE,
+        remedies=("resolved", "pin"),
+        mended_by=("resolved", "pin"),
+        link_resolver="8.8.8.8",
+        files=NSS_RESOLVE,
+        faults=Faults(forged={names.REGISTRY: names.POISON}),
+    ),
+    "resolved-tls-dropped": Scenario(
+        "poisoned-resolver",
+        ODD,
+        remedies=("resolved", "pin"),
+        mended_by=("resolved", "pin"),
+        link_resolver=names.POISONED,
+        files=NSS_RESOLVE,
+        faults=Faults(drop_ports=frozenset({853})),
     ),
     "silent-resolver": Scenario(
         "resolver-fails",

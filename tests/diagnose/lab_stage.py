@@ -28,7 +28,7 @@ from tests.diagnose.lab_path import Faults, Forwarder
 from tests.diagnose.lab_path import Path as Wire
 from tests.interop.lab import run, until
 
-PROGRAMS = ("docker-registry", "skopeo", "dnsmasq", "unbound", "tinyproxy", "unshare", "ip")
+PROGRAMS = ("docker-registry", "skopeo", "dnsmasq", "unbound", "tinyproxy", "unshare", "ip", "dbus-daemon")
 CLIENT = "192.168.77.23"
 PROXY = "192.168.77.80"
 PROXY_PORT = 8888

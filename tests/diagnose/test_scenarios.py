@@ -1,6 +1,7 @@
 """What the diagnosis and skopeo say to each scenario of the laboratory, and what the remedies do."""
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -75,6 +76,17 @@ def test_the_verdict_rests_on_its_evidence(seen: dict[str, Seen], scenario: str)
     for code, part in SCENARIOS[scenario].evidence.items():
         texts = [" ".join(map(str, fact.values())) for fact in facts if fact["code"] == code]
         assert any(part in text for text in texts), f"{code}: expected {part!r} in {texts} of {facts}"
+
+
+@pytest.mark.parametrize("scenario", [name for name, it in SCENARIOS.items() if it.link_resolver])
+def test_what_systemd_resolved_says_of_itself_is_in_the_report(seen: dict[str, Seen], scenario: str) -> None:
+    machine, asked = seen[scenario].report["layers"]["machine"], SCENARIOS[scenario].link_resolver
+    assert machine["resolved"]
+    assert (machine["name_servers"], machine["upstream"]) == (["127.0.0.53"], [asked])
+    assert re.search(
+        rf"^Link 2 \(eth0\)\n(.*\n)* *DNS Servers: {re.escape(asked)}$", machine["resolvectl"], re.M
+    )
+    assert "resolv.conf mode: stub" in machine["resolvectl"]
 
 
 @every_scenario

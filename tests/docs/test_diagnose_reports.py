@@ -20,6 +20,7 @@ MENDS: dict[tuple[str, ...], str] = {
     (): "不用修",
     ("hosts-line",): "注释掉那一行",
     ("resolv-conf", "pin"): "换解析器，或钉 hosts",
+    ("resolved", "pin"): "设 systemd-resolved，或钉 hosts",
     ("pin",): "钉 hosts",
     PROXY: "给守护进程一个代理",
     ("smaller-packets",): "改小接口的 MTU",
