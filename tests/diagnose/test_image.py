@@ -22,6 +22,8 @@ DIGEST = f"sha256:{'ab' * 32}"
         ("[fd00::1]:5000/app", Image("[fd00::1]:5000", "app", "latest")),
         (f"alpine@{DIGEST}", Image("docker.io", "library/alpine", DIGEST)),
         (f"alpine:3@{DIGEST}", Image("docker.io", "library/alpine", DIGEST)),
+        (f"alpine@sha384:{'ab' * 48}", Image("docker.io", "library/alpine", f"sha384:{'ab' * 48}")),
+        ("[::1]:5000/x", Image("[::1]:5000", "x", "latest")),
         ("a__b/c-d.e", Image("docker.io", "a__b/c-d.e", "latest")),
     ],
 )
@@ -68,7 +70,17 @@ def test_an_image_is_written_in_full() -> None:
         ("a..b/app", "HOST or HOST:PORT"),
         ("host:0/app", "a port from 1 to 65535"),
         ("host:70000/app", "a port from 1 to 65535"),
-        ("https://ghcr.io/a", "HOST or HOST:PORT"),
+        ("https://ghcr.io/a", 'without "https://"'),
+        ("http://localhost:5000/a", 'without "https://"'),
+        ("two words", "lower-case"),
+        ("镜像", "lower-case"),
+        ("-x", "lower-case"),
+        ("a:b:c", 'got "a:b"'),
+        ("ghcr.io/", "lower-case"),
+        ("[::1/x", "HOST or HOST:PORT"),
+        ("x" * 256, "at most 255 characters, got 274"),
+        ("ab" * 32, "identifier of an image"),
+        (f"alpine@md5:{'ab' * 16}", "64 hexadecimal digits"),
     ],
 )
 def test_what_is_no_reference_is_refused_with_what_was_expected(text: str, expected: str) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from glasstunnel.diagnose.image import Image
 from glasstunnel.diagnose.machine import Machine
+from glasstunnel.diagnose.registry import Choice
 
 
 class Outcome(StrEnum):
@@ -115,6 +116,7 @@ class Reply:
     size: int = 0  # bytes of the body that were read
     errors: tuple[str, ...] = ()  # the registry's error codes
     verified: bool = True
+    cut: bool = False  # it ended because there was no more time, not because this took long
 
 
 @dataclass
@@ -123,7 +125,7 @@ class Host:
 
     name: str
     port: int
-    role: str  # "registry", "token", "blob", "mirror"
+    role: str  # "registry", "redirect" (where it leads one on to), "token", "blob", "mirror"
     lookups: list[Lookup] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
     handshakes: list[Handshake] = field(default_factory=list)
@@ -131,6 +133,7 @@ class Host:
     proxy: str = ""  # through which the daemon would reach it
     plain: bool = False  # spoken to without TLS
     insecure: bool = False  # the daemon takes it without a certificate
+    cut: bool = False  # there was no time left to look at it properly
 
     @property
     def proven(self) -> list[str]:
@@ -155,6 +158,7 @@ class Evidence:
     hosts: list[Host] = field(default_factory=list)  # in the order in which the pull needs them
     controls: list[Connection] = field(default_factory=list)  # TCP to hosts that have nothing to do with it
     seconds: float = 0
+    misfit: Choice | None = None  # the image is there, but not for this machine
 
     def host(self, role: str) -> Host | None:
         """The host of this role, if the pull came so far."""

@@ -1,7 +1,8 @@
 """An image's reference: which registry, which repository, which tag or digest.
 
 Rule: short names mean what the Docker daemon takes them for. Section: distribution/reference (normalize.go,
-``splitDockerDomain``; regexp.go).
+``splitDockerDomain``, ``ParseNormalizedNamed``; reference.go ``NameTotalLengthMax``; regexp.go); opencontainers
+go-digest for the algorithms.
 """
 
 import re
@@ -13,7 +14,9 @@ HUB_REGISTRY: Final = "registry-1.docker.io"
 _PART: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH: Final = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG: Final = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_IDENTIFIER: Final = re.compile(r"[0-9a-f]{64}")
+_LONGEST: Final = 255  # characters of a registry and a repository together
 _DOMAIN: Final = re.compile(
     r"(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9]+(?:(?:\.|-+)[a-zA-Z0-9]+)*)(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -55,6 +58,8 @@ class Image:
 
 def parse(text: str) -> Image:
     """Take a reference apart, as ``docker pull`` does. Raises :exc:`ImageError`."""
+    if "://" in text:
+        raise ImageError(f'image "{text}": expected a name as for docker pull, without "https://"')
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise ImageError(
@@ -77,13 +82,24 @@ def parse(text: str) -> Image:
             )
     else:
         tag = "latest"
+    _check_path(path, text)
     if domain == HUB and "/" not in path:
         path = f"library/{path}"
-    if not _PATH.fullmatch(path):
+    if len(f"{domain}/{path}") > _LONGEST:
         raise ImageError(
-            f'image "{text}": expected a repository of lower-case names with "/" between, got "{path}"'
+            f"image: expected a name of at most {_LONGEST} characters, got {len(domain + path) + 1}"
         )
     return Image(domain, path, digest or tag)
+
+
+def _check_path(path: str, text: str) -> None:
+    if _IDENTIFIER.fullmatch(path):
+        raise ImageError(f'image "{text}": expected the name of a repository, not the identifier of an image')
+    if not _PATH.fullmatch(path):
+        raise ImageError(
+            f'image "{text}": expected a repository of lower-case letters, digits and . _ - between, '
+            f'with "/" between its parts, got "{path}"'
+        )
 
 
 def _check_domain(domain: str, text: str) -> None:

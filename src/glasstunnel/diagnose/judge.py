@@ -34,8 +34,8 @@ class _Judge:
         """The first layer that fails."""
         if self._host.proxy:
             return self._proxy()
-        if not self._host.lookups:
-            return None  # asked by a way out that was found before: its own layers were left alone
+        if not self._host.lookups or self._host.cut:
+            return None  # asked by a way out that was found before, or there was no time: nothing is known
         return self._names() if not self._view.used else self._addresses()
 
     # The proxy

@@ -1,15 +1,16 @@
-"""What a registry says and what it is asked, as values: challenges, manifests, platforms.
+"""What a registry says and what it is asked, as values: challenges, redirects, manifests, platforms.
 
 Rule: text in, values out; a text that is not what it should be gives None, for the verdict to see. Section:
-OCI distribution specification v1.1; distribution/docs/content/spec/auth/token.md; RFC 9110 §11.6.1; OCI image
-specification, "Image Index".
+OCI distribution specification v1.1; distribution/docs/content/spec/auth/token.md; RFC 9110 §11.6.1, §15.4;
+OCI image specification, "Image Index"; containerd/platforms (compare.go ``platformVector``): what else a
+machine takes.
 """
 
 import json
 import platform
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
 
 MANIFESTS: Final = ", ".join(
@@ -25,8 +26,12 @@ _ARCHITECTURES: Final = {
     "x86_64": "amd64",
     "aarch64": "arm64",
     "armv7l": "arm",
+    "armv6l": "arm",
     "i686": "386",
+    "loongarch64": "loong64",
 }  # of uname, of Go
+_ALSO: Final = {"amd64": ("386",), "arm64": ("arm",)}  # what runs there too, and is taken if nothing else is
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True)
@@ -36,24 +41,20 @@ class Challenge:
     scheme: str  # "bearer", "basic"
     realm: str = ""
     service: str = ""
-    scope: str = ""
 
     @property
     def host(self) -> tuple[str, int] | None:
         """The token service's host and port; None where the realm is no URL."""
-        try:
-            parts = urlsplit(self.realm)
-            port = parts.port
-        except ValueError:
-            return None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            return None
-        return parts.hostname, port or (443 if parts.scheme == "https" else 80)
+        return host_of(self.realm)
 
     def token_url(self, repository: str) -> str:
-        """Where a token to pull is asked for, without an account."""
+        """Where a token to pull is asked for, without an account.
+
+        The scope is our own, as the daemon's is: that of a challenge to ``/v2/`` speaks of no repository
+        (ghcr.io names "user/image" there, public.ecr.aws "aws").
+        """
         query = {"service": self.service} if self.service else {}
-        query["scope"] = self.scope or f"repository:{repository}:pull"
+        query["scope"] = f"repository:{repository}:pull"
         sign = "&" if urlsplit(self.realm).query else "?"
         return f"{self.realm}{sign}{urlencode(query)}"
 
@@ -65,9 +66,26 @@ def parse_challenge(header: str) -> Challenge | None:
         return None
     pairs = [item for item in parse_http_list(rest) if "=" in item]
     values = {name.strip().lower(): value for name, value in parse_keqv_list(pairs).items()}
-    return Challenge(
-        scheme.lower(), values.get("realm", ""), values.get("service", ""), values.get("scope", "")
-    )
+    return Challenge(scheme.lower(), values.get("realm", ""), values.get("service", ""))
+
+
+def redirect(url: str, status: int, location: str) -> str:
+    """Where an answer of ``url`` leads; "" for nowhere that HTTP could follow."""
+    if status not in _REDIRECTS or not location:
+        return ""
+    return target if host_of(target := urljoin(url, location)) else ""
+
+
+def host_of(url: str) -> tuple[str, int] | None:
+    """The host and the port of a URL; None where it is none of HTTP."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
 def parse_token(body: bytes) -> str:
@@ -77,27 +95,51 @@ def parse_token(body: bytes) -> str:
     return token if isinstance(token, str) else ""
 
 
-def chosen_manifest(body: bytes, machine: str | None = None) -> str:
-    """The digest of this machine's manifest in an index; "" if the body is no index."""
-    manifests = [item for item in _items(_object(body), "manifests") if isinstance(item.get("digest"), str)]
-    wanted = machine or platform.machine()
-    architecture = _ARCHITECTURES.get(wanted, wanted)
-    for item in manifests:
-        where = item.get("platform")
-        if isinstance(where, dict) and (where.get("os"), where.get("architecture")) == (
-            "linux",
-            architecture,
-        ):
-            return str(item["digest"])
-    return str(manifests[0]["digest"]) if manifests else ""
+@dataclass(frozen=True)
+class Choice:
+    """What an index has for this machine: ``digest``, "" where nothing fits; and all that it offers."""
+
+    wanted: str  # such as "linux/amd64"
+    digest: str
+    offered: tuple[str, ...]
 
 
-def first_layer(body: bytes) -> str:
-    """The digest of an image's first layer; "" if the body is no manifest."""
-    for item in _items(_object(body), "layers"):
-        if isinstance(item.get("digest"), str):
-            return str(item["digest"])
-    return ""
+def choose(body: bytes, machine: str | None = None) -> Choice | None:
+    """The manifest that the daemon would take from an index; None if the body is no index.
+
+    Args:
+        body: of the answer.
+        machine: as uname calls it, by default this one.
+    """
+    document = _object(body)
+    if not isinstance(document.get("manifests"), list):
+        return None
+    name = machine or platform.machine()
+    architecture = _ARCHITECTURES.get(name, name)
+    manifests = [item for item in _items(document, "manifests") if isinstance(item.get("digest"), str)]
+    known = [(_platform(item), str(item["digest"])) for item in manifests]
+    digests = dict(reversed(known))  # of several the first
+    taken = (f"linux/{kind}" for kind in (architecture, *_ALSO.get(architecture, ())))
+    digest = next((digests[where] for where in (*taken, "") if where in digests), "")
+    offered = dict.fromkeys(where for where, _ in known if where and "unknown" not in where)
+    return Choice(f"linux/{architecture}", digest, tuple(offered))
+
+
+def _platform(item: dict[str, object]) -> str:
+    """The platform of an entry, "" where it says none: then it is for every machine."""
+    where = item.get("platform")
+    return f"{where.get('os')}/{where.get('architecture')}" if isinstance(where, dict) else ""
+
+
+def first_blob(body: bytes) -> str:
+    """The digest of an image's first layer, else of its configuration; "" if the body is no manifest.
+
+    Layers that are somewhere else (``urls``: those of Windows) are not the registry's.
+    """
+    document = _object(body)
+    layers = [item for item in _items(document, "layers") if "urls" not in item]
+    found = [item.get("digest") for item in (*layers, document.get("config")) if isinstance(item, dict)]
+    return next((digest for digest in found if isinstance(digest, str)), "")
 
 
 def _object(body: bytes) -> dict[str, object]:

@@ -41,6 +41,8 @@ CAUSES: Final = {
     Cause.IMAGE_OR_PERMISSION: N_("the network is fine: there is no such image, or it may not be pulled"),
     Cause.REGISTRY_FAILS: N_("{host} can be reached, but does not answer as a registry should"),
 }
+REDIRECTED: Final = N_("the registry answers, but {host}, to which it leads one on, fails")
+"""BLOB_HOST where it is not the layers that are elsewhere."""
 CONFIDENCES: Final = {
     Confidence.CERTAIN: N_("certain"),
     Confidence.LIKELY: N_("likely"),
@@ -65,6 +67,7 @@ FACTS: Final = {
     "mirror-serves": N_("the mirror {host} has {image}"),
     "name-unknown-everywhere": N_("the public resolvers do not know {host} either"),
     "no-default-route": N_("this machine has no default route"),
+    "no-platform": N_("{image} is there for {offered}, but not for this machine, which is {wanted}"),
     "no-reply": N_("{url} by {via}: {outcome} {detail}"),
     "nobody-reachable": N_("none of the resolvers {addresses} can be reached either"),
     "odd-address": N_("{address} is no address of a public registry: {mark}"),
@@ -148,7 +151,9 @@ def told(fact: Fact, _: Translate) -> str:
 
 def named(finding: Finding, _: Translate) -> str:
     """A finding's cause as a sentence, with what is wrong with that host."""
-    sentence = _(CAUSES[finding.cause]).format(host=finding.host)
-    if finding.why:
-        sentence += f" ({_(CAUSES[finding.why]).format(host=finding.host)})"
-    return sentence
+    known = REDIRECTED if finding.role == "redirect" and finding.cause is Cause.BLOB_HOST else None
+    sentence = _(known or CAUSES[finding.cause]).format(host=finding.host)
+    if not finding.why:
+        return sentence
+    why = _(CAUSES[finding.why]).format(host=finding.host)
+    return _("{sentence} ({why})").format(sentence=sentence, why=why)

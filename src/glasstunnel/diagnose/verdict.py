@@ -11,8 +11,14 @@ from glasstunnel.diagnose.causes import Cause, Confidence
 from glasstunnel.diagnose.evidence import Evidence, Host, Outcome, Reply
 from glasstunnel.diagnose.finding import Fact, Finding, Verdict, fact
 from glasstunnel.diagnose.judge import judge
+from glasstunnel.diagnose.registry import Choice
 
-_WRAPPED = {"token": Cause.TOKEN_HOST, "blob": Cause.BLOB_HOST, "mirror": Cause.MIRROR_BROKEN}
+_WRAPPED = {
+    "redirect": Cause.BLOB_HOST,
+    "token": Cause.TOKEN_HOST,
+    "blob": Cause.BLOB_HOST,
+    "mirror": Cause.MIRROR_BROKEN,
+}
 _HARD = (Cause.NO_NETWORK, Cause.PROXY_NEEDED, Cause.BLOCKED_ADDRESS, Cause.RESOLVER_FAILS)
 _EVERYWHERE = (
     *(Cause.NO_NETWORK, Cause.PROXY_NEEDED, Cause.PROXY_BROKEN, Cause.RESOLVER_FAILS, Cause.WRONG_CLOCK),
@@ -23,10 +29,11 @@ _EVERYWHERE = (
 def reach_verdict(evidence: Evidence) -> Verdict:
     """Judge."""
     chain: list[Finding] = []  # registry, token service, blobs
-    for role in ("registry", "token", "blob"):
-        host = evidence.host(role)
-        if host is not None and (finding := _judge_host(host, evidence)):
+    for host in evidence.hosts:  # in the order in which they are needed
+        if host.role != "mirror" and (finding := _judge_host(host, evidence)):
             chain += [replace(finding, behind=()), *finding.behind]
+    if not chain and evidence.misfit:
+        chain.append(_for_another_machine(evidence, evidence.misfit))
     broken = [
         finding
         for host in evidence.hosts
@@ -52,11 +59,17 @@ def _follows(other: Finding, first: Finding) -> bool:
     return other.root is first.root and first.root in _EVERYWHERE
 
 
+def _for_another_machine(evidence: Evidence, choice: Choice) -> Finding:
+    offered = ", ".join(choice.offered) or "-"
+    facts = (fact("no-platform", image=evidence.image, wanted=choice.wanted, offered=offered),)
+    return Finding(Cause.IMAGE_OR_PERMISSION, Confidence.CERTAIN, facts, evidence.image.host, "registry")
+
+
 def _well(evidence: Evidence) -> Finding:
     read = [
         reply
         for host in evidence.hosts
-        if host.role in ("registry", "blob")
+        if host.role in ("registry", "redirect", "blob")
         for reply in host.replies
         if reply.status in (200, 206)
         and not _is_manifest(reply)
@@ -93,7 +106,7 @@ def _judge_host(host: Host, evidence: Evidence) -> Finding | None:
         finding = replace(finding, cause=Cause.PROXY_NEEDED, confidence=Confidence.CERTAIN, facts=facts)
     if finding is None or host.role not in _WRAPPED:
         return finding
-    if finding.cause in (Cause.RATE_LIMIT, Cause.IMAGE_OR_PERMISSION) and host.role == "token":
+    if finding.cause in (Cause.RATE_LIMIT, Cause.IMAGE_OR_PERMISSION) and host.role in ("token", "redirect"):
         return finding
     wrapper = _WRAPPED[host.role]
     why = None if finding.cause is wrapper else finding.cause
@@ -110,7 +123,8 @@ def _known_proxy_works(host: Host) -> Reply | None:
 
 def _judge_replies(host: Host) -> Finding | None:
     """TLS stands: what did HTTP say?"""
-    for reply in (reply for reply in host.replies if reply.verified):
+    last = {reply.url: reply for reply in host.replies if reply.verified and not reply.cut}
+    for reply in last.values():  # what was asked again counts as it ended
         if verdict := _judge_reply(reply, host):
             return Finding(*verdict, (_reply_fact(reply),), host.name, host.role)
     return None

@@ -20,7 +20,9 @@ from glasstunnel.diagnose.options import Options, Resolver
 from glasstunnel.diagnose.probe import files, names, tcp, tls, web
 
 MOST_ADDRESSES = 12
+HTTPS, HTTP = 443, 80
 SMALL_SEGMENT = 536  # bytes: what every path carries (RFC 9293 §3.7.1)
+_LEAST = 0.05  # seconds: with less a probe is not begun
 _TIME_CODES = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, …_HAS_EXPIRED
 _UNANSWERED = (Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.REFUSED)
 
@@ -39,9 +41,19 @@ class Layers:
         self.trust = tls.trusting(options.ca_file)
         self.unverified = tls.unverified()
 
+    def granted(self, host: Host, layer: float) -> float:
+        """Seconds for a layer of a host: its own, but never beyond the end of the whole; 0 for none.
+
+        With less than half of what it should have, silence proves nothing: the host is marked.
+        """
+        seconds = self.left(layer)
+        host.cut |= seconds < layer / 2
+        return seconds
+
     def left(self, layer: float) -> float:
-        """Seconds for a layer: its own, but never beyond the end of the whole."""
-        return max(min(layer, self._end - time.monotonic()), 0.001)
+        """Seconds for it, 0 for none."""
+        seconds = min(layer, self._end - time.monotonic())
+        return seconds if seconds > _LEAST else 0
 
     def trust_for(self, host: Host) -> ssl.SSLContext:
         """The system's certificates, and those that the daemon has been given for this registry."""
@@ -61,27 +73,40 @@ class Layers:
     async def examine(self, host: Host) -> None:
         """Fill a host in."""
         self._say(host.role, "names")
-        host.lookups = await self._names(host.name)
-        addresses = addresses_of(host)
-        self._say(host.role, "tcp")
-        deadline = self.left(self._options.deadlines.tcp)
-        host.connections = list(
-            await asyncio.gather(*(tcp.connect(address, host.port, deadline) for address in addresses))
-        )
+        if seconds := self.granted(host, self._options.deadlines.names):
+            host.lookups = await self._names(host.name, seconds)
+        await self._connect(host, addresses_of(host))
         if not host.plain:
             self._say(host.role, "tls")
             await self._tls(host)
-        if host.insecure and host.handshakes:
-            host.plain = all(item.outcome is Outcome.GARBLED for item in host.handshakes)
+        if host.insecure and not host.plain and not host.proven:
+            await self._without_tls(host)
+        host.cut &= not host.proven
 
-    async def _names(self, name: str) -> list[Lookup]:
+    async def _connect(self, host: Host, addresses: list[str]) -> None:
+        self._say(host.role, "tcp")
+        if seconds := self.granted(host, self._options.deadlines.tcp):
+            host.connections = await tcp.connect_all(addresses, host.port, seconds)
+
+    async def _without_tls(self, host: Host) -> None:
+        """As the daemon does with an insecure registry: http at that port, or where none was named at 80."""
+        if host.port != HTTPS:
+            no_tls = (Outcome.GARBLED, Outcome.CLOSED)
+            host.plain = bool(host.handshakes) and all(item.outcome in no_tls for item in host.handshakes)
+            return
+        other = replace(host, port=HTTP, plain=True)
+        await self._connect(other, addresses_of(host))
+        if other.proven:
+            host.port, host.plain, host.connections = other.port, True, other.connections
+
+    async def _names(self, name: str, seconds: float) -> list[Lookup]:
         try:
             address = str(ip_address(name))
         except ValueError:
             pass
         else:
             return [Lookup("system", "literal", "any", Outcome.OK, (Record(address, None, mark(address)),))]
-        deadlines = replace(self._options.deadlines, names=self.left(self._options.deadlines.names))
+        deadlines = replace(self._options.deadlines, names=seconds)
         lines = [address for _, address in hosts_entries(self._hosts_file, name)]
         nobodys = name == "localhost"  # RFC 6761 §6.3: no resolver is asked
         found = await names.look_up(
@@ -110,19 +135,20 @@ class Layers:
     async def _tls(self, host: Host) -> None:
         alive = [item.address for item in host.connections if item.outcome is Outcome.OK]
         trust = self.trust_for(host)
-        deadline = self.left(self._options.deadlines.tls)
+        if not (deadline := self.granted(host, self._options.deadlines.tls)):
+            return
         first = list(
             await asyncio.gather(
                 *(tls.shake(address, host.port, host.name, deadline, trust) for address in alive)
             )
         )
-        deadline = self.left(self._options.deadlines.tls)
+        deadline = self.granted(host, self._options.deadlines.tls)
         crossed = await asyncio.gather(*(self._cross(host, item, deadline) for item in first))
         host.handshakes = [item for items in crossed for item in items]
 
     async def _cross(self, host: Host, seen: Handshake, deadline: float) -> list[Handshake]:
         """What tells the causes of one failed handshake apart."""
-        if seen.outcome is Outcome.OK:
+        if seen.outcome is Outcome.OK or not deadline:
             return [seen]
         if seen.outcome is Outcome.UNTRUSTED:
             return [await self._with_certificate(host, seen, deadline)]

@@ -1,6 +1,8 @@
 """The second layer: does a connection stand.
 
-Rule: every address is tried, beside each other, each with the whole deadline. Section: RFC 9293; connect(2).
+Rule: every address is tried, beside each other, each with the whole deadline; but where one stands, another
+that is still silent when a lost SYN would have been sent again is not waited for. So a network on which IPv6
+goes nowhere does not use up the time of the layers behind. Section: RFC 9293; RFC 6298 §2 (1 s); connect(2).
 """
 
 import asyncio
@@ -25,6 +27,29 @@ async def connected(address: str, port: int, segment: int = 0) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+GRACE = 1.5  # seconds
+
+
+async def connect_all(addresses: list[str], port: int, deadline: float) -> list[Connection]:
+    """Try them all."""
+    began = time.monotonic()
+    tries = [asyncio.create_task(connect(address, port, deadline)) for address in addresses]
+    waiting, seconds = set(tries), deadline
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if waiting and not done:
+            for task in waiting:
+                task.cancel()
+            break
+        if any(task.result().outcome is Outcome.OK for task in done):
+            seconds = min(seconds, GRACE)
+    waited = round(1000 * (time.monotonic() - began), 1)
+    return [
+        Connection(address, port, Outcome.TIMEOUT, waited) if task in waiting else task.result()
+        for address, task in zip(addresses, tries, strict=True)
+    ]
 
 
 async def connect(address: str, port: int, deadline: float) -> Connection:
