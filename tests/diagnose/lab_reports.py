@@ -23,10 +23,9 @@ _STEADY = (
     (r"(有|其中) \d+ 个", r"\1 N 个"),
     (r"( drops .*)\bno_route \d+(, )?", r"\1"),  # what the kernel itself sends into a new interface
     (r" *drops *\n", ""),
-    (r"\b[1-9]\d* 字节 ", "N 字节 "),
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)?", "YYYY-MM-DDTHH:MM:SS"),
+    (r"收到 [1-9]\d* 字节", "收到 N 字节"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?!,)", "YYYY-MM-DD HH:MM:SS UTC"),
     (r"'[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT'", "'Day, DD Mon YYYY HH:MM:SS GMT'"),
-    (r"([+-]25)\d{6} 秒", r"\1NNNNNN 秒"),
 )
 
 
@@ -38,7 +37,7 @@ def steady(report: str) -> str:
 
 
 _CACHE = "127.0.0.53 "  # systemd-resolved's
-_RACES = re.compile(r"    name  (timeout|unreachable no connection)|    http  https://[^ ]*:443/v2/ via")
+_RACES = re.compile(r"    名字  (超时无应答|不可达（连不上）)|    HTTP  https://[^ ]*:443/v2/ 经")
 
 
 def comparable(report: str) -> list[str]:
@@ -54,7 +53,7 @@ def comparable(report: str) -> list[str]:
 
 def _without_cache(line: str) -> str | None:
     """The line without systemd-resolved among those who say so; None if nobody is left."""
-    if not line.startswith("    name  "):
+    if not line.startswith("    名字  "):
         return line
     what, arrow, who = line.partition("  <- ")
     others = [one for one in who.split(", ") if not one.startswith(_CACHE)]

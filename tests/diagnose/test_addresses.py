@@ -28,9 +28,9 @@ from glasstunnel.diagnose.addresses import Mask, canonical, mark
         ("37.61.54.158", "known forgery"),
         ("2001::1", "known forgery"),
         ("2001:0:ffff::1", "known forgery"),
-        ("31.13.94.37", "known forgery (Facebook)"),
-        ("104.244.46.1", "known forgery (Twitter)"),
-        ("162.125.1.1", "known forgery (Dropbox)"),
+        ("31.13.94.37", "known forgery, Facebook"),
+        ("104.244.46.1", "known forgery, Twitter"),
+        ("162.125.1.1", "known forgery, Dropbox"),
     ],
 )
 def test_an_address_that_no_public_registry_has_is_marked(address: str, expected: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from glasstunnel.diagnose import causes, remedies, story
 from glasstunnel.diagnose.addresses import Mask
 from glasstunnel.diagnose.evidence import Connection, Host, Lookup, Outcome
+from glasstunnel.diagnose.finding import Fact
 from glasstunnel.diagnose.machine import Proxies
 from glasstunnel.diagnose.remedies import Remedy
 from glasstunnel.diagnose.report import as_json, as_text, json_text, own_addresses, remedies_as_text
@@ -58,7 +59,8 @@ def test_every_cause_confidence_and_outcome_has_a_sentence() -> None:
 
 
 def test_every_fact_remedy_and_warning_of_the_code_has_a_sentence_and_no_other() -> None:
-    code = "".join(path.read_text() for path in SOURCE.glob("*.py") if path.name != "story.py")
+    files = (*SOURCE.glob("*.py"), *SOURCE.glob("probe/*.py"))
+    code = "".join(path.read_text() for path in files if path.name != "story.py")
     quoted = set(re.findall(r'"([a-z-]+)"', code))
     assert set(re.findall(r'\bfact\(\s*"([a-z-]+)"', code)) <= story.FACTS.keys()
     for table in (story.FACTS, story.REMEDIES, story.WARNINGS):
@@ -71,16 +73,16 @@ def test_the_text_tells_the_verdict_the_evidence_the_layers_and_the_machine() ->
     assert "Verdict: the resolver gives registry-1.docker.io addresses that are not its own\n" in text
     assert "Cause: poisoned-resolver, certain\n" in text
     assert "Behind it: the registry answers, but its token service auth.docker.io fails (something on" in text
-    assert "[token-host / name-based-reset, certain]\n" in text
-    assert f"    name  {FORGED} (known forgery (Facebook))  <- system getaddrinfo\n" in text
-    assert f"{FORGED} ttl 60 (known forgery (Facebook)), then {RIGHT}  <- {HOME} udp\n" in text
+    assert "(token-host / name-based-reset, certain)\n" in text
+    assert f"    name  {FORGED} (known forgery, it is Facebook's)  <- this system\n" in text
+    assert f"{FORGED} ttl 60 (known forgery, it is Facebook's), then {RIGHT}  <- {HOME} udp\n" in text
     assert (
         f"    name  {RIGHT} ttl 60  <- {RESOLVER} tls\n" in text
     )  # that there is no AAAA goes without saying
-    assert f"    name  garbled  <- {HOME} tcp\n" in text
-    assert f"    tls   {FORGED:<15} {INNOCENT}: reset 0 ms\n" in text
-    assert f"    http  https://registry-1.docker.io/v2/ via {RIGHT}: 401 0 ms\n" in text
-    assert "  default route: eth0, mtu 1500\n" in text
+    assert f"    name  an answer in another protocol  <- {HOME} tcp\n" in text
+    assert f"    TLS   {FORGED:<15} {INNOCENT}: connection reset 0 ms\n" in text
+    assert f"    HTTP  https://registry-1.docker.io/v2/ by {RIGHT}: 401 0 ms\n" in text
+    assert "  default route: eth0, MTU 1500\n" in text
 
 
 def test_what_is_odd_about_the_machine_is_told() -> None:
@@ -94,12 +96,12 @@ def test_what_is_odd_about_the_machine_is_told() -> None:
         environment=Proxies("environment", "", "http://r:1"),
         mirrors=("https://m.cn",),
         daemon_dns=("8.8.8.8",),
-        faults=["a fault"],
+        faults=[Fact("environment-unread")],
         default_route=False,
         interface="",
     )
     for line in (
-        "registry  registry-1.docker.io:443  via http://p:1",
+        "registry  registry-1.docker.io:443  by http://p:1",
         "resolv.conf: - (systemd-resolved: 9.9.9.9)",
         "default route: -",
         "daemon: dockerd",
@@ -108,7 +110,7 @@ def test_what_is_odd_about_the_machine_is_told() -> None:
         "the daemon runs with other proxies than its files say: restart it",
         "registry-mirrors: https://m.cn",
         "daemon.json sets dns to 8.8.8.8: for containers only, a pull does not use it",
-        "a fault",
+        "the environment of the running daemon can only be read by root",
     ):
         assert f"{line}\n" in text
     assert "daemon: Docker Desktop\n" in shown(host(), desktop=True)
@@ -118,8 +120,8 @@ def test_a_handshake_is_told_with_its_certificate_and_its_small_segments() -> No
     text = shown(
         host(handshakes=[tls(RIGHT, Outcome.UNTRUSTED, certificate=certificate()), tls(RIGHT, segment=536)])
     )
-    assert "registry-1.docker.io: untrusted 0 ms by CN=Inspection Gateway\n" in text.replace("  by", " by")
-    assert "registry-1.docker.io (segments of 536): ok 0 ms\n" in text
+    assert "registry-1.docker.io: certificate not trusted 0 ms, issued by CN=Inspection Gateway\n" in text
+    assert "registry-1.docker.io (segments of 536 bytes): well 0 ms\n" in text
 
 
 def test_remedies_are_numbered_with_their_warnings_and_how_to_undo_them() -> None:
@@ -152,8 +154,8 @@ def test_the_json_report_has_the_verdict_the_remedies_and_everything_that_was_se
     assert found["evidence"][1] == {
         "code": "odd-address",
         "address": FORGED,
-        "mark": "known forgery (Facebook)",
-        "text": f"{FORGED} is no address of a public registry: known forgery (Facebook)",
+        "mark": "known forgery, Facebook",
+        "text": f"{FORGED} is no address of a public registry: known forgery, it is Facebook's",
     }
     assert told["layers"]["hosts"][0]["lookups"][0]["records"][0]["address"] == FORGED
     assert {remedy["code"] for remedy in told["remedies"]} >= {"pin"}

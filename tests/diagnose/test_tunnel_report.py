@@ -145,7 +145,7 @@ def test_what_came_of_a_packet_is_told_in_the_readers_language() -> None:
 def test_what_is_printed_hides_own_addresses_but_in_the_commands_which_need_them() -> None:
     lost = standing(ways=[Way(INNER, interface="eth0", prefix=f"{INNER}/32")])
     status, text = printed(evidence(lost), str)
-    report, _, commands = text.partition("\nWhat follows holds addresses of your own network")
+    report, _, commands = text.partition("\nWhat follows holds addresses or passwords of your own")
     assert (status, INNER in report, f"ip route add {INNER}/32 dev {NAME}" in commands) == (27, False, True)
     assert INNER in printed(evidence(lost), str, unmasked=True)[1].partition("\nWhat follows")[0]
     assert "What follows" not in printed(evidence(standing()), str)[1]

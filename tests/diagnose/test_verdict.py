@@ -236,7 +236,7 @@ def test_answers_are_told_each_once_with_all_who_gave_it() -> None:
     ]
     verdict = judged(host(lookups, {FORGED: SILENT, RIGHT: Outcome.OK}, [tls(RIGHT)]))
     assert verdict.finding.facts[0].values["answers"] == (
-        f"{FORGED} (known forgery (Facebook)) <- system, {RESOLVER} udp; {RIGHT} <- {RESOLVER} tls https; "
+        f"{FORGED} (known forgery, Facebook) <- system, {RESOLVER} udp; {RIGHT} <- {RESOLVER} tls https; "
         "no such name <- 9.9.9.9 tls"
     )
 

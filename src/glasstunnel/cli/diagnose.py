@@ -147,13 +147,14 @@ def _run_tunnel(arguments: argparse.Namespace) -> int:
         raise HostError(f"diagnose tunnel needs the rights of root: {reason(error)}") from None
     finally:
         progress.step("")
-    status, text = report.printed(evidence, translator(), arguments.json, arguments.unmasked)
+    terminal = sys.stdout.isatty()
+    status, text = report.printed(evidence, translator(), arguments.json, arguments.unmasked, terminal)
     print(text, end="")
     return status
 
 
 def _run_pull(arguments: argparse.Namespace) -> int:
-    from glasstunnel.diagnose import remedies, report, verdict
+    from glasstunnel.diagnose import remedies, report, story, verdict
     from glasstunnel.diagnose.addresses import Mask
     from glasstunnel.diagnose.probe import pull
 
@@ -165,21 +166,25 @@ def _run_pull(arguments: argparse.Namespace) -> int:
     )
     _ = translator()
     progress = Style(sys.stderr)
-    evidence = asyncio.run(
-        pull.examine(arguments.image, chosen, lambda who, what: progress.step(f"{who} {what}"))
-    )
-    progress.step("")
+
+    def say(who: str, what: str) -> None:
+        progress.step(f"{_(story.ROLES[who])}: {_(story.STEPS[what])}")
+
+    try:
+        evidence = asyncio.run(pull.examine(arguments.image, chosen, say))
+    finally:
+        progress.step("")
     reached = verdict.reach_verdict(evidence)
     ways = remedies.remedies(reached, evidence, chosen.resolvers)
     mask = Mask(report.own_addresses(evidence))
     if arguments.json:
         document = report.as_json(reached, ways, evidence)
-        print(report.json_text(document, str if arguments.unmasked else mask))
+        print(report.json_text(document, mask, whole=arguments.unmasked))
     else:
         text = report.as_text(reached, evidence, _, __version__)
         mending = report.remedies_as_text(ways, _)
-        shown = text if arguments.unmasked else mask(text)
-        print(report.with_remedies(shown, mending, mask(mending) != mending, _), end="")
+        terminal = sys.stdout.isatty()
+        print(report.shown(text, mending, mask, _, whole=arguments.unmasked, terminal=terminal), end="")
     return reached.exit_status
 
 

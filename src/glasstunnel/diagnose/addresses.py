@@ -54,7 +54,7 @@ def mark(text: str) -> str:
         return "known forgery"
     for network, owner in _NEVER_A_REGISTRY:
         if address in network:
-            return f"known forgery ({owner})"
+            return f"known forgery, {owner}"
     if address.is_unspecified:
         return "unspecified"
     if address.is_loopback:
@@ -87,7 +87,12 @@ _ANY_ADDRESS: Final = (
     r"|(?<![\w:.])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:]))"
 )
 _NO_NETWORK: Final = r"(?!/[0-9]{1,3}\b)"
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^\s'\"]+(?=@)")
+
+
+def without_passwords(text: str) -> str:
+    """The text without the credentials in its URLs."""
+    return _CREDENTIALS.sub("***", text)
 
 
 class Mask:
@@ -106,7 +111,7 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         """The text with addresses hidden, and with the credentials in URLs."""
-        return self._pattern.sub(self._replace, _CREDENTIALS.sub("***", text))
+        return self._pattern.sub(self._replace, without_passwords(text))
 
     def _replace(self, found: re.Match[str]) -> str:
         try:

@@ -1,8 +1,8 @@
 """An image's reference: which registry, which repository, which tag or digest.
 
 Rule: short names mean what the Docker daemon takes them for. Section: distribution/reference (normalize.go,
-``splitDockerDomain``, ``ParseNormalizedNamed``; reference.go ``NameTotalLengthMax``; regexp.go); opencontainers
-go-digest for the algorithms.
+``splitDockerDomain``, ``ParseNormalizedNamed``; reference.go ``NameTotalLengthMax``; regexp.go); for the
+algorithms opencontainers/go-digest.
 """
 
 import re

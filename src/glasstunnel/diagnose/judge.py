@@ -8,7 +8,7 @@ failed pull; X509_verify_cert_error_string(3).
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from glasstunnel.diagnose.causes import Cause, Confidence
@@ -244,7 +244,7 @@ class _Judge:
             fact(
                 "clocks",
                 offset=f"{offset:+.0f}",
-                server=datetime.fromtimestamp(theirs).astimezone().isoformat(),
+                server=datetime.fromtimestamp(theirs, UTC).isoformat(),
             )
         )
         if abs(offset) > _SKEW:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
+from glasstunnel.diagnose.finding import Fact, fact
+
 
 @dataclass(frozen=True)
 class Proxies:
@@ -29,7 +31,7 @@ class Proxies:
         url = self.https if scheme == "https" else self.http
         if not url or _is_excepted(host, port, self.no):
             return ""
-        return url if "://" in url else f"http://{url}"
+        return _url(url)
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Machine:
     mirrors: tuple[str, ...] = ()
     daemon_dns: tuple[str, ...] = ()  # concerns containers only
     insecure: tuple[str, ...] = ()
-    faults: list[str] = field(default_factory=list)  # files that could not be understood
+    faults: list[Fact] = field(default_factory=list)  # files that could not be understood
 
     @property
     def proxies(self) -> Proxies | None:
@@ -163,7 +165,12 @@ def proxies_of(variables: Mapping[str, str], source: str) -> Proxies | None:
         return variables.get(name, "") or variables.get(name.lower(), "")
 
     http, https, no = value("HTTP_PROXY"), value("HTTPS_PROXY"), value("NO_PROXY")
-    return Proxies(source, http, https, no) if http or https else None
+    return Proxies(source, _url(http), _url(https), no) if http or https else None
+
+
+def _url(proxy: str) -> str:
+    """A proxy with its scheme: http where it has none, as in Go."""
+    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
 
 
 def apt_proxy(text: str, source: str) -> Proxies | None:
@@ -174,7 +181,7 @@ def apt_proxy(text: str, source: str) -> Proxies | None:
     http, https = (found.get(scheme, "") for scheme in ("http", "https"))
     if "DIRECT" in (http, https) or not (http or https):
         return None
-    return Proxies(source, http, https or http)
+    return Proxies(source, _url(http), _url(https or http))
 
 
 def read_daemon_json(text: str, source: str, machine: Machine) -> None:
@@ -182,10 +189,10 @@ def read_daemon_json(text: str, source: str, machine: Machine) -> None:
     try:
         settings = json.loads(text)
     except ValueError as error:
-        machine.faults.append(f"{source}: expected JSON; the daemon does not start with this: {error}")
+        machine.faults.append(fact("no-json", file=source, why=error))
         return
     if not isinstance(settings, dict):
-        machine.faults.append(f"{source}: expected a JSON object")
+        machine.faults.append(fact("no-json-object", file=source))
         return
     machine.mirrors = _texts(settings.get("registry-mirrors"))
     machine.daemon_dns = _texts(settings.get("dns"))

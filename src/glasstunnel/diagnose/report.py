@@ -1,7 +1,8 @@
 """The report: as text, fit for a bug tracker, and as JSON.
 
 Rule: both are made from the same verdict and the same evidence. What belongs to the user's own network is
-hidden unless asked for: private addresses and the machine's own, and passwords in the URLs of proxies.
+hidden unless asked for: private addresses and the machine's own. Passwords in the URLs of proxies are never
+shown but in a command that needs them.
 Section: the book's part on diagnosis.
 """
 
@@ -9,12 +10,25 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from glasstunnel.diagnose.addresses import is_address
+from glasstunnel.diagnose.addresses import is_address, without_passwords
 from glasstunnel.diagnose.evidence import Evidence, Handshake, Host, Lookup, Outcome
-from glasstunnel.diagnose.finding import Finding, Verdict
+from glasstunnel.diagnose.finding import Fact, Finding, Verdict
 from glasstunnel.diagnose.remedies import Remedy
-from glasstunnel.diagnose.story import CONFIDENCES, REMEDIES, WARNINGS, Translate, named, told
+from glasstunnel.diagnose.story import (
+    CONFIDENCES,
+    OUTCOMES,
+    REMEDIES,
+    ROLES,
+    WARNINGS,
+    Translate,
+    explained,
+    marked,
+    named,
+    source_named,
+    told,
+)
 
 FORMAT = 1
 """Raised when a field of the JSON report changes its meaning or goes."""
@@ -42,8 +56,19 @@ def as_json(verdict: Verdict, remedies: Iterable[Remedy], evidence: Evidence) ->
             }
             for remedy in remedies
         ],
-        "layers": {**dataclasses.asdict(evidence), "image": str(evidence.image)},
+        "layers": _seen(evidence),
     }
+
+
+def _seen(evidence: Evidence) -> dict[str, object]:
+    seen = dataclasses.asdict(evidence)
+    seen["image"] = str(evidence.image)
+    seen["machine"]["faults"] = [_fact(fact) for fact in evidence.machine.faults]
+    return seen
+
+
+def _fact(fact: Fact) -> dict[str, str]:
+    return {"code": fact.code, **fact.values, "text": told(fact, str)}
 
 
 def _finding(finding: Finding) -> dict[str, object]:
@@ -54,16 +79,25 @@ def _finding(finding: Finding) -> dict[str, object]:
         "role": finding.role,
         "confidence": finding.confidence,
         "sentence": named(finding, str),
-        "evidence": [{"code": fact.code, **fact.values, "text": told(fact, str)} for fact in finding.facts],
+        "evidence": [_fact(fact) for fact in finding.facts],
     }
 
 
-def json_text(document: dict[str, object], mask: Callable[[str], str]) -> str:
-    """The document as text, each string of it as ``mask`` shows it."""
-    return json.dumps(_masked(json.loads(json.dumps(document)), mask), indent=2, ensure_ascii=False)
+def json_text(document: dict[str, object], mask: Callable[[str], str], *, whole: bool = False) -> str:
+    """The document as text, each string of it as ``mask`` shows it; with ``whole`` only passwords are hidden.
+
+    Commands are then as they must be. Where they are not, a remedy says so: ``masked``.
+    """
+    plain = json.loads(json.dumps(document))
+    shown = _masked(plain, without_passwords if whole else mask)
+    for remedy, before in zip(shown["remedies"], plain["remedies"], strict=True):
+        if whole:
+            remedy |= before
+        remedy["masked"] = any(remedy[key] != before[key] for key in ("commands", "undo"))
+    return json.dumps(shown, indent=2, ensure_ascii=False)
 
 
-def _masked(value: object, mask: Callable[[str], str]) -> object:
+def _masked(value: object, mask: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {key: _masked(item, mask) for key, item in value.items()}
     if isinstance(value, list):
@@ -95,11 +129,12 @@ def as_text(verdict: Verdict, evidence: Evidence, _: Translate, version: str) ->
         *(f"  - {told(fact, _)}" for fact in finding.facts),
     ]
     for other in verdict.also:
-        lines += ["", _("Behind it: {sentence}").format(sentence=f"{named(other, _)} [{_caused(other, _)}]")]
+        sentence = _("{sentence} ({why})").format(sentence=named(other, _), why=_caused(other, _))
+        lines += ["", _("Behind it: {sentence}").format(sentence=sentence)]
         lines += [f"  - {told(fact, _)}" for fact in other.facts]
     lines += ["", _("Layers:")]
     for host in evidence.hosts:
-        lines += _layers(host)
+        lines += _layers(host, _)
     lines += ["", _("This machine:"), *(f"  {line}" for line in _machine(evidence, _))]
     return "\n".join(lines) + "\n"
 
@@ -124,72 +159,103 @@ def remedies_as_text(
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def with_remedies(text: str, mending: str, is_private: bool, _: Translate) -> str:
-    """The report, and the ways to mend it, which may hold the addresses that the report hides."""
-    if is_private:
-        text += (
-            "\n"
-            + _("What follows holds addresses of your own network: it is not for a public report.")
-            + "\n"
+def shown(
+    text: str,
+    mending: str,
+    mask: Callable[[str], str],
+    _: Translate,
+    *,
+    whole: bool = False,
+    terminal: bool = True,
+) -> str:
+    """The report, and below it the ways to mend it, whose commands need what the report hides.
+
+    On a terminal they are whole; what goes into a file or a pipe may be published from its first line to its
+    last. ``whole`` hides no address in either. A password stands in commands alone.
+    """
+    if whole or terminal:
+        note = _("What follows holds addresses or passwords of your own: it is not for a public report.")
+    else:
+        note = _(
+            "Commands with own-address-1 or *** do not work as they stand: --unmasked prints them whole."
         )
-    return text + mending
+    head = without_passwords(text) if whole else mask(text)
+    if mask(mending) != mending:
+        head += f"\n{note}\n"
+    return head + (mending if whole or terminal else mask(mending))
 
 
 def _caused(finding: Finding, _: Translate) -> str:
     why = f" / {finding.why}" if finding.why else ""
-    return f"{finding.cause}{why}, {_(CONFIDENCES[finding.confidence])}"
+    sure = _(CONFIDENCES[finding.confidence])
+    return _("{cause}, {confidence}").format(cause=f"{finding.cause}{why}", confidence=sure)
 
 
-def _layers(host: Host) -> list[str]:
-    lines = [f"  {host.role}  {host.name}:{host.port}" + (f"  via {host.proxy}" if host.proxy else "")]
-    lines += [f"    name  {line}" for line in _merged(host.lookups)]
+def _layers(host: Host, _: Translate) -> list[str]:
+    by = "  " + _("by {way}").format(way=host.proxy) if host.proxy else ""
+    lines = [f"  {_(ROLES[host.role])}  {host.name}:{host.port}{by}"]
+    name = _("name")
+    lines += [f"    {name}  {line}" for line in _merged(host.lookups, _)]
     lines += [
-        f"    tcp   {item.address:<15} {item.outcome} {item.ms:.0f} ms {item.detail}".rstrip()
+        f"    TCP   {item.address:<15} {_ended(item.outcome, item.ms, item.detail, _)}"
         for item in host.connections
     ]
-    lines += [f"    tls   {item.address:<15} {_shake(item)}" for item in host.handshakes]
-    lines += [
-        f"    http  {item.url} via {item.via}: {item.status or item.outcome} "
-        f"{item.ms:.0f} ms {item.detail}".rstrip()
-        for item in host.replies
-    ]
+    lines += [f"    TLS   {item.address:<15} {_shake(item, _)}" for item in host.handshakes]
+    for item in host.replies:
+        way = _("by {way}").format(way=item.via)
+        read = item.status and item.outcome is Outcome.OK
+        ended = f"{item.status} {item.ms:.0f} ms" if read else _ended(item.outcome, item.ms, item.detail, _)
+        lines.append(f"    HTTP  {item.url} {way}: {ended}")
     return lines
 
 
-def _merged(lookups: Iterable[Lookup]) -> list[str]:
+def _ended(outcome: Outcome, ms: float, detail: str, _: Translate) -> str:
+    return f"{_failed(outcome, detail, _)} {ms:.0f} ms"
+
+
+def _failed(outcome: Outcome, detail: str, _: Translate) -> str:
+    how = _(OUTCOMES[outcome])
+    return _("{outcome} ({detail})").format(outcome=how, detail=explained(detail, _)) if detail else how
+
+
+def _merged(lookups: Iterable[Lookup], _: Translate) -> list[str]:
     """A line for each answer, with everybody who gave it."""
     given: dict[tuple[str, str], list[str]] = {}
+    denied = _(OUTCOMES[Outcome.NO_SUCH_NAME])
     for item in lookups:
-        given.setdefault((item.source, item.transport), []).extend(_answer(item))
+        given.setdefault((item.source, item.transport), []).extend(_answer(item, _))
     answers: dict[str, dict[str, list[str]]] = {}
     for (source, transport), several in given.items():
         addresses = list(dict.fromkeys(several))
         # That there is no IPv6 address goes without saying where there is one of IPv4.
-        known = [one for one in addresses if not one.startswith(str(Outcome.NO_SUCH_NAME))] or addresses
-        answers.setdefault(", ".join(known), {}).setdefault(source, []).append(transport)
+        known = [one for one in addresses if not one.startswith(denied)] or addresses
+        name = source_named(source, _)
+        way = [transport] if source == name else []
+        answers.setdefault(", ".join(known), {}).setdefault(name, []).extend(way)
     return [
-        f"{what}  <- {', '.join(' '.join((source, *ways)) for source, ways in who.items())}"
+        f"{what}  <- {', '.join(' '.join((name, *ways)) for name, ways in who.items())}"
         for what, who in answers.items()
     ]
 
 
-def _answer(item: Lookup) -> Iterable[str]:
+def _answer(item: Lookup, _: Translate) -> Iterable[str]:
     for record in sorted(item.records, key=lambda record: record.address):
         ttl = "" if record.ttl is None else f" ttl {record.ttl}"
-        yield record.address + ttl + (f" ({record.mark})" if record.mark else "")
+        odd = _(" ({mark})").format(mark=marked(record.mark, _)) if record.mark else ""
+        yield record.address + ttl + odd
     if not item.records:
-        yield f"{item.outcome} {item.detail}".rstrip()
+        yield _failed(item.outcome, item.detail, _)
     for later in item.later:
         if later:
-            yield f"then {', '.join(sorted(record.address for record in later))}"
+            addresses = ", ".join(sorted(record.address for record in later))
+            yield _("then {addresses}").format(addresses=addresses)
 
 
-def _shake(item: Handshake) -> str:
-    certificate = (
-        f" by {item.certificate.issuer}" if item.certificate and item.outcome is not Outcome.OK else ""
-    )
-    small = f" (segments of {item.segment})" if item.segment else ""
-    return f"{item.server_name}{small}: {item.outcome} {item.ms:.0f} ms {item.detail}{certificate}".rstrip()
+def _shake(item: Handshake, _: Translate) -> str:
+    issuer = item.certificate.issuer if item.certificate and item.outcome is not Outcome.OK else ""
+    by = ", " + _("issued by {issuer}").format(issuer=issuer) if issuer else ""
+    small = _(" (segments of {size} bytes)").format(size=item.segment) if item.segment else ""
+    return f"{item.server_name}{small}: {_ended(item.outcome, item.ms, item.detail, _)}{by}"
 
 
 def _machine(evidence: Evidence, _: Translate) -> list[str]:
@@ -198,15 +264,15 @@ def _machine(evidence: Evidence, _: Translate) -> list[str]:
         f"resolv.conf: {', '.join(machine.name_servers) or '-'}"
         + (f" (systemd-resolved: {', '.join(machine.upstream) or '-'})" if machine.resolved else ""),
         f"nsswitch: {machine.nsswitch or '-'}",
-        f"default route: {machine.interface or '-'}" + (f", mtu {machine.mtu}" if machine.mtu else ""),
+        _("default route: {interface}").format(interface=machine.interface or "-")
+        + (f", MTU {machine.mtu}" if machine.mtu else ""),
     ]
     where = "Docker Desktop" if machine.desktop else "dockerd" if machine.daemon else "-"
-    lines.append(f"daemon: {where}")
+    lines.append(_("daemon: {daemon}").format(daemon=where))
     if machine.proxies:
         proxies = machine.proxies
-        lines.append(
-            f"proxy ({proxies.source}): {proxies.https or proxies.http}, NO_PROXY {proxies.no or '-'}"
-        )
+        url, no = proxies.https or proxies.http, proxies.no or "-"
+        lines.append(_("proxy ({source}): {url}").format(source=proxies.source, url=url) + f", NO_PROXY {no}")
     if machine.daemon and machine.environment and machine.environment != machine.proxies:
         lines.append(_("the proxy of this shell's environment is not the daemon's"))
     if machine.running and machine.configured and machine.running != machine.configured:
@@ -219,4 +285,4 @@ def _machine(evidence: Evidence, _: Translate) -> list[str]:
                 servers=", ".join(machine.daemon_dns)
             )
         )
-    return lines + list(machine.faults)
+    return lines + [told(fact, _) for fact in machine.faults]

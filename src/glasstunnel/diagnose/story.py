@@ -1,10 +1,13 @@
 """The sentences: what a cause, a fact, a remedy is called in the reader's language.
 
 Rule: the English text is the key of the catalogue; ``N_`` marks it here, and it is translated where it is
-told. A sentence says what was seen, never more. Section: gettext(1).
+told. A sentence says what was seen, never more; what OpenSSL and libc call a failure is put into words that
+say what it means. Section: gettext(1); X509_verify_cert_error_string(3).
 """
 
+import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from glasstunnel.diagnose.causes import Cause, Confidence
@@ -53,7 +56,7 @@ FACTS: Final = {
     "certificate": N_(
         "{address} showed a certificate of {subject} by {issuer}, from {not_before} to {not_after}: {why}"
     ),
-    "clocks": N_("this clock differs by {offset} s from the server's, which says {server}"),
+    "clocks": N_("this clock is {offset} fast: the server says {server}"),
     "direct-works": N_("without the proxy {host} answers at {addresses}"),
     "falls-back": N_("a pull goes on without it, from {host}, after the daemon has waited"),
     "first-bytes": N_("{size} bytes of a layer came from {url} by {via}"),
@@ -66,23 +69,32 @@ FACTS: Final = {
     ),
     "mirror-serves": N_("the mirror {host} has {image}"),
     "name-unknown-everywhere": N_("the public resolvers do not know {host} either"),
+    "environment-unread": N_("the environment of the running daemon can only be read by root"),
+    "no-certificates": N_("{file}: no certificates in PEM"),
     "no-default-route": N_("this machine has no default route"),
+    "no-json": N_("{file} is no JSON, and the daemon does not start with it: {why}"),
+    "no-json-object": N_("{file} is no JSON object, and the daemon does not start with it"),
+    "no-mirror-url": N_(
+        "registry-mirrors: {url} is no URL of http or https, and the daemon does not start with it"
+    ),
     "no-platform": N_("{image} is there for {offered}, but not for this machine, which is {wanted}"),
-    "no-reply": N_("{url} by {via}: {outcome} {detail}"),
+    "no-reply": N_("{url} by {via}: {outcome}: {detail}"),
     "nobody-reachable": N_("none of the resolvers {addresses} can be reached either"),
     "odd-address": N_("{address} is no address of a public registry: {mark}"),
     "others-reachable": N_("other hosts can be reached: {addresses}"),
     "proven": N_("{addresses} showed a valid certificate for {host}"),
-    "proxy-fails": N_("the proxy {proxy}, asked for {host}: {outcome} {detail}"),
+    "proxy-fails": N_("the proxy {proxy}, asked for {host}: {outcome}: {detail}"),
     "reply": N_("{url} by {via}: HTTP status {status} {errors} {limits}"),
     "resolvers-impersonated": N_("somebody else answers in the place of the resolvers {addresses}"),
     "small-segments-work": N_("{address} with segments of at most {segment} bytes: TLS stands"),
     "system-lookup-fails": N_("this system does not resolve {host}: {outcome}"),
     "tcp-connects": N_("TCP connects to {addresses}"),
     "tcp-fails": N_("TCP to {address} port {port}: {outcome}"),
-    "tls-fails": N_("{address} with the name {name}: {outcome} after {ms} ms and {received} bytes {detail}"),
+    "tls-fails": N_("{address} with the name {name}: {outcome} after {ms} ms and {received} bytes: {detail}"),
     "two-answers": N_("{resolvers}: two answers to one question, first {first}, then {second}"),
 }
+SLOW: Final = N_("this clock is {offset} slow: the server says {server}")
+"""The fact "clocks", the other way round."""
 REMEDIES: Final = {
     "authority": N_(
         "If it is your organisation's own proxy: trust its authority (AUTHORITY.crt, from its people)"
@@ -141,12 +153,128 @@ OUTCOMES: Final = {
 }
 
 
+ROLES: Final = {
+    "registry": N_("registry"),
+    "redirect": N_("led on to"),
+    "token": N_("token service"),
+    "blob": N_("layers"),
+    "mirror": N_("mirror"),
+    "machine": N_("this machine"),
+}
+STEPS: Final = {
+    "files": N_("reading its files"),
+    "names": N_("asking for the name"),
+    "tcp": N_("TCP to every address"),
+    "tls": N_("TLS to every address"),
+    "http": N_("asking by HTTP"),
+}
+"""What is being done, for those who wait."""
+_MARKS: Final = {
+    "known forgery": N_("known forgery"),
+    "unspecified": N_("unspecified"),
+    "loopback": N_("loopback"),
+    "multicast": N_("multicast"),
+    "private": N_("private"),
+    "special": N_("special"),
+}
+_DETAILS: Final = {
+    "certificate has expired": N_("the certificate has expired"),
+    "certificate is not yet valid": N_("the certificate is not yet valid"),
+    "unable to get local issuer certificate": N_("its issuer is none that is trusted here"),
+    "unable to get issuer certificate": N_("its issuer is none that is trusted here"),
+    "self-signed certificate in certificate chain": N_("its root is none that is trusted here"),
+    "self-signed certificate": N_("the certificate is signed by itself"),
+    "Hostname mismatch": N_("the certificate is for other names"),
+    "IP address mismatch": N_("the certificate is not for this address"),
+    "wrong version number": N_("what answers does not speak TLS"),
+    "http request": N_("what answers speaks HTTP without TLS"),
+    "Network is unreachable": N_("no route leads there"),
+    "No route to host": N_("the way there is closed or nobody is there"),
+    "Cannot assign requested address": N_("no address of that family here"),
+    "Permission denied": N_("forbidden by this machine or a router"),
+    "Operation not permitted": N_("forbidden by the packet filter of this machine"),
+    "no connection": N_("no connection"),
+    "no address": N_("no address"),
+    "Temporary failure in name resolution": N_("no resolver answered"),
+    "Name or service not known": N_("the name is not known"),
+    "No address associated with hostname": N_("no address"),
+}
+"""The beginnings of what OpenSSL, libc and we say of a failure, and what they mean."""
+_UNITS: Final = (
+    (86400, N_("{count} days")),
+    (3600, N_("{count} hours")),
+    (60, N_("{count} minutes")),
+    (0, N_("{count} seconds")),
+)
+
+
 def told(fact: Fact, _: Translate) -> str:
     """A fact as a sentence."""
     values = fact.values
     if "outcome" in values:
         values["outcome"] = _(OUTCOMES[Outcome(values["outcome"])])
-    return " ".join(_(FACTS[fact.code]).format(**values).split())
+    for name in ("detail", "why"):
+        if name in values:
+            values[name] = explained(values[name], _)
+    for name in ("server", "not_before", "not_after"):
+        if name in values:
+            values[name] = dated(values[name])
+    if "mark" in values:
+        values["mark"] = marked(values["mark"], _)
+    if "answers" in values:
+        values["answers"] = _answers(values["answers"], _)
+    sentence = FACTS[fact.code]
+    if "offset" in values:
+        sentence = SLOW if values["offset"].startswith("-") else sentence
+        values["offset"] = _lasting(abs(float(values["offset"])), _)
+    return " ".join(_(sentence).format(**values).split()).removesuffix(":").removesuffix("：")
+
+
+def explained(detail: str, _: Translate) -> str:
+    """What a library says, in words; as it is where nothing is known of it."""
+    for beginning, meaning in _DETAILS.items():
+        if detail.startswith(beginning):
+            return _(meaning)
+    return detail
+
+
+def marked(mark: str, _: Translate) -> str:
+    """What is odd about an address; after a comma whose it is."""
+    kind, comma, owner = mark.partition(", ")
+    if not comma:
+        return _(_MARKS[kind])
+    return _("{mark}, it is {owner}'s").format(mark=_(_MARKS[kind]), owner=owner)
+
+
+def dated(text: str) -> str:
+    """A time of ISO 8601, as people write it; anything else as it is."""
+    try:
+        return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return text
+
+
+def source_named(source: str, _: Translate) -> str:
+    """Who has answered: a resolver by its address."""
+    known = {"system": _("this system"), "hosts": "/etc/hosts"}
+    return known.get(source, source)
+
+
+def _lasting(seconds: float, _: Translate) -> str:
+    size, text = next((size, text) for size, text in _UNITS if seconds >= 2 * size)
+    return _(text).format(count=round(seconds / (size or 1)))
+
+
+def _answers(text: str, _: Translate) -> str:
+    """The answers as :meth:`View.answers` lists them."""
+    listed = []
+    for answer in text.split("; "):
+        what, arrow, who = answer.partition(" <- ")
+        if what == Outcome.NO_SUCH_NAME:
+            what = _(OUTCOMES[Outcome.NO_SUCH_NAME])
+        what = re.sub(r" \(([^)]*)\)", lambda found: _(" ({mark})").format(mark=marked(found[1], _)), what)
+        listed.append(what + arrow + ", ".join(source_named(source, _) for source in who.split(", ")))
+    return _("; ").join(listed)
 
 
 def named(finding: Finding, _: Translate) -> str:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from glasstunnel.diagnose.finding import fact
 from glasstunnel.diagnose.machine import (
     Machine,
     apt_proxy,
@@ -119,7 +120,7 @@ def _running_environment(machine: Machine) -> dict[str, str] | None:
                 continue
             words = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
         except PermissionError:
-            machine.faults.append("the running daemon's environment: only root may read it")
+            machine.faults.append(fact("environment-unread"))
             continue
         except OSError:  # gone meanwhile
             continue

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 
 from glasstunnel.diagnose.addresses import mark
 from glasstunnel.diagnose.evidence import Handshake, Host, Lookup, Outcome, Record
+from glasstunnel.diagnose.finding import fact
 from glasstunnel.diagnose.machine import Machine, hosts_entries
 from glasstunnel.diagnose.options import Options, Resolver
 from glasstunnel.diagnose.probe import files, names, tcp, tls, web
@@ -67,7 +68,7 @@ class Layers:
             try:
                 context.load_verify_locations(path)
             except OSError:  # also ssl.SSLError
-                self._machine.faults.append(f"{path}: expected certificates in PEM")
+                self._machine.faults.append(fact("no-certificates", file=path))
         return context
 
     async def examine(self, host: Host) -> None:

@@ -14,9 +14,9 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
-from urllib.parse import urlsplit
 
 from glasstunnel.diagnose.evidence import Evidence, Host, Outcome, Reply
+from glasstunnel.diagnose.finding import fact
 from glasstunnel.diagnose.image import Image
 from glasstunnel.diagnose.machine import Machine
 from glasstunnel.diagnose.options import Options
@@ -159,16 +159,10 @@ class _Course:
             await asyncio.gather(*(self._mirror(url) for url in self._machine.mirrors))
 
     async def _mirror(self, url: str) -> None:
-        parts = urlsplit(url if "//" in url else f"https://{url}")
-        plain = parts.scheme == "http"
-        try:
-            port = parts.port or (80 if plain else 443)
-        except ValueError:
-            port = 0
-        if not parts.hostname or not port:
-            self._machine.faults.append(f'registry-mirrors: expected a URL, got "{url}"')
+        if (target := host_of(url)) is None:  # moby ValidateMirror: the daemon does not start with it
+            self._machine.faults.append(fact("no-mirror-url", url=url))
             return
-        base = await self._host(parts.hostname, port, "mirror", plain=plain)
+        base = await self._host(*target, "mirror", plain=url.startswith("http:"))
         first = await self._get(base, f"{base.url}/v2/")
         if first.reply.status == 200:
             path = f"/v2/{self._image.repository}/manifests/{self._image.reference}"

@@ -12,7 +12,7 @@ from ipaddress import ip_interface
 from glasstunnel import __version__
 from glasstunnel.diagnose.addresses import Mask
 from glasstunnel.diagnose.remedies import Remedy
-from glasstunnel.diagnose.report import json_text, remedies_as_text, with_remedies
+from glasstunnel.diagnose.report import json_text, remedies_as_text, shown
 from glasstunnel.diagnose.story import CONFIDENCES, Translate
 from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Peer
 from glasstunnel.diagnose.tunnel.finding import Finding, Verdict
@@ -25,18 +25,17 @@ FORMAT = 1
 
 
 def printed(
-    evidence: Evidence, _: Translate, in_json: bool = False, unmasked: bool = False
+    evidence: Evidence, _: Translate, in_json: bool = False, unmasked: bool = False, terminal: bool = True
 ) -> tuple[int, str]:
     """The exit status, and what the command prints: the report, as text with the ways to mend it below."""
     verdict = reach_verdict(evidence)
     ways = remedies(verdict, evidence)
     mask = Mask(own_addresses(evidence), networks=True)
-    shown = str if unmasked else mask
     if in_json:
-        return verdict.exit_status, json_text(as_json(verdict, ways, evidence), shown) + "\n"
-    text = shown(as_text(verdict, evidence, _, __version__))
+        return verdict.exit_status, json_text(as_json(verdict, ways, evidence), mask, whole=unmasked) + "\n"
+    text = as_text(verdict, evidence, _, __version__)
     mending = remedies_as_text(ways, _, REMEDIES, WARNINGS)
-    return verdict.exit_status, with_remedies(text, mending, mask(mending) != mending, _)
+    return verdict.exit_status, shown(text, mending, mask, _, whole=unmasked, terminal=terminal)
 
 
 def as_json(verdict: Verdict, ways: Iterable[Remedy], evidence: Evidence) -> dict[str, object]:
