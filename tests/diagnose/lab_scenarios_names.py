@@ -109,7 +109,7 @@ NAMES = {
         "resolver-fails",
         {"system-lookup-fails": names.REGISTRY, "proven": names.REGISTRY_ADDRESSES[0]},
         remedies=("resolv-conf", "pin"),
-        mended_by=("resolv-conf",),
+        mended_by=("resolv-conf", "pin"),
         files=resolver(names.SILENT),
     ),
 }

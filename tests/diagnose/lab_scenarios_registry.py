@@ -88,7 +88,8 @@ REGISTRY = {
     ),
     "permission-denied": Scenario(
         "image-or-permission",
-        {"reply": "401 UNAUTHORIZED"},
+        {"reply": "401 UNAUTHORIZED", "anonymous": "without an account"},
+        confidence="likely",
         remedies=("check-name", "log-in"),
         image="secret/app",
     ),

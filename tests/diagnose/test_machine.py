@@ -2,12 +2,14 @@
 
 import pytest
 
+from glasstunnel.diagnose.daemon import Kind
 from glasstunnel.diagnose.machine import (
     Machine,
     Proxies,
     apt_proxy,
     environment_file,
     hosts_entries,
+    laid_over,
     nsswitch_hosts,
     proxies_of,
     read_daemon_json,
@@ -65,24 +67,37 @@ def test_apts_proxy_serves_both_schemes_unless_there_are_two() -> None:
 
 
 def test_daemon_json() -> None:
-    machine = Machine(configured=Proxies("docker.service", "http://old:1", "http://old:1", "kept"))
+    machine = Machine()
     text = """{"registry-mirrors": ["https://m"], "dns": ["8.8.8.8"], "insecure-registries": ["r:5000"],
-               "proxies": {"https-proxy": "http://new:1"}}"""
-    read_daemon_json(text, "f", machine)
+               "proxies": {"https-proxy": "new:1"}}"""
+    assert read_daemon_json(text, "f", machine) == Proxies("f", "", "http://new:1")
     assert machine.mirrors == ("https://m",)
     assert machine.daemon_dns == ("8.8.8.8",)
     assert machine.insecure == ("r:5000",)
-    assert machine.configured == Proxies("f", "http://old:1", "http://new:1", "kept")
     assert machine.faults == []
 
 
-def test_a_daemon_json_without_proxies_leaves_those_of_the_unit() -> None:
-    unit = Proxies("docker.service", "", "http://old:1")
-    for text in ("{}", '{"proxies": {}}', '{"dns": 3}'):
-        machine = Machine(configured=unit)
-        read_daemon_json(text, "f", machine)
-        assert machine.configured == unit
-        assert machine.daemon_dns == ()
+def test_docker_desktop_leaves_the_proxies_of_daemon_json_alone() -> None:
+    text = '{"proxies": {"https-proxy": "http://new:1"}, "registry-mirrors": ["https://m"]}'
+    machine = Machine(kind=Kind.DESKTOP)
+    assert read_daemon_json(text, "f", machine) is None
+    assert machine.mirrors == ("https://m",)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"proxies": {}}', '{"dns": 3}'])
+def test_a_daemon_json_without_proxies_sets_none(text: str) -> None:
+    machine = Machine()
+    assert read_daemon_json(text, "f", machine) is None
+    assert machine.daemon_dns == ()
+
+
+def test_daemon_json_lies_over_the_environment_setting_by_setting() -> None:
+    unit = Proxies("docker.service", "http://old:1", "http://old:1", "kept")
+    over = Proxies("f", "", "http://new:1")
+    assert laid_over(unit, over) == Proxies("f", "http://old:1", "http://new:1", "kept")
+    assert laid_over(unit, None) == unit
+    assert laid_over(None, over) == over
+    assert laid_over(None, None) is None
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])
@@ -128,20 +143,35 @@ def test_a_proxy_has_a_scheme_and_each_scheme_its_proxy() -> None:
 
 def test_a_pull_goes_by_the_daemons_proxies_and_without_a_daemon_by_the_environments() -> None:
     running, unit, mine = (Proxies(name, "", f"http://{name}:1") for name in ("running", "unit", "mine"))
-    assert Machine(daemon=True, running=running, configured=unit, environment=mine).proxies == running
-    assert Machine(daemon=True, configured=unit, environment=mine).proxies == unit
-    assert Machine(daemon=True, environment=mine).proxies is None
+    assert Machine(kind=Kind.SYSTEM, running=running, configured=unit, environment=mine).proxies == running
+    assert Machine(kind=Kind.SYSTEM, configured=unit, environment=mine).proxies == unit
+    assert Machine(kind=Kind.SYSTEM, environment=mine).proxies is None
     assert Machine(environment=mine).proxies == mine
     assert Machine(configured=unit, environment=mine).proxies == unit
+
+
+def test_podman_pulls_by_its_environment_alone() -> None:
+    mine = Proxies("environment", "", "http://mine:1")
+    assert Machine(kind=Kind.PODMAN, configured=Proxies("f"), environment=mine).proxies == mine
+
+
+def test_a_daemon_that_runs_with_other_proxies_than_its_files_say_is_stale() -> None:
+    old, new = Proxies("dockerd", "", "http://old:1"), Proxies("docker.service", "", "http://new:1")
+    assert Machine(running=old, configured=new).stale
+    assert Machine(running=Proxies("dockerd"), configured=new).stale
+    assert Machine(running=old).stale
+    assert not Machine(running=old, configured=Proxies("docker.service", "", "http://old:1")).stale
+    assert not Machine(running=Proxies("dockerd")).stale
+    assert not Machine(configured=new).stale
 
 
 def test_other_programs_proxies_are_known_but_not_the_daemons_own() -> None:
     unit, apt = Proxies("unit", "", "http://unit:1"), Proxies("apt", "", "http://apt:1")
     machine = Machine(
-        daemon=True, configured=unit, environment=unit, elsewhere=(apt, Proxies("e", "http://x:1"))
+        kind=Kind.SYSTEM, configured=unit, environment=unit, elsewhere=(apt, Proxies("e", "http://x:1"))
     )
     assert machine.known_proxies("a", 443) == ["http://apt:1"]
-    assert Machine(daemon=True, environment=apt).known_proxies("a", 443) == ["http://apt:1"]
+    assert Machine(kind=Kind.SYSTEM, environment=apt).known_proxies("a", 443) == ["http://apt:1"]
 
 
 def test_environment_files_come_after_the_unit_and_what_is_unset_goes() -> None:

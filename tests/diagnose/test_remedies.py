@@ -1,5 +1,6 @@
 """The commands that mend, for each system that there is."""
 
+import json
 import re
 import subprocess
 from collections.abc import Sequence
@@ -8,20 +9,25 @@ from pathlib import Path
 import pytest
 
 from glasstunnel.diagnose.causes import Cause
+from glasstunnel.diagnose.daemon import Kind, places
 from glasstunnel.diagnose.evidence import Evidence, Host, Lookup, Outcome
 from glasstunnel.diagnose.image import parse
 from glasstunnel.diagnose.machine import Proxies
 from glasstunnel.diagnose.options import Resolver
-from glasstunnel.diagnose.remedies import Remedy, remedies
+from glasstunnel.diagnose.registry import Choice
+from glasstunnel.diagnose.remedies import remedies
+from glasstunnel.diagnose.remedy import Remedy
 from glasstunnel.diagnose.story import REMEDIES, WARNINGS
 from glasstunnel.diagnose.verdict import reach_verdict
 from tests.diagnose.seen import (
     AUTH,
     BLOB,
+    BLOBS,
     FORGED,
     INNOCENT,
     MANIFEST,
     NOW,
+    REGISTRY,
     RESOLVER,
     RIGHT,
     asked,
@@ -129,7 +135,7 @@ def test_network_manager_is_told_of_the_connection_of_the_default_route(address:
 def test_a_stale_line_becomes_a_comment_and_no_other_line() -> None:
     stale = host([system("44.1.1.1"), asked(RESOLVER, "tls", RIGHT)], {RIGHT: Outcome.OK}, [tls(RIGHT)])
     stale.lookups.insert(0, Lookup("hosts", "file", "any", Outcome.OK, records(["44.1.1.1"])))
-    found = mending(evidence(stale, desktop=True))["hosts-line"]
+    found = mending(evidence(stale, kind=Kind.DESKTOP))["hosts-line"]
     assert found.warnings == ("desktop-hosts",)
     text = (
         "127.0.0.1 localhost\n44.1.1.1 registry-1.docker.io\n44.1.1.1\ta registry-1.docker.io b # x\n"
@@ -147,7 +153,7 @@ def test_a_stale_line_becomes_a_comment_and_no_other_line() -> None:
 
 
 def test_a_pin_is_an_address_that_is_right_with_its_warning() -> None:
-    found = mending(evidence(poisoned("tls"), desktop=True))["pin"]
+    found = mending(evidence(poisoned("tls"), kind=Kind.DESKTOP))["pin"]
     assert found.commands[1] == "echo '98.85.153.80 registry-1.docker.io  # diagnose' >> /etc/hosts"
     assert found.warnings == ("pin-goes-stale", "desktop-hosts")
 
@@ -178,7 +184,7 @@ def test_without_a_proxy_that_works_its_place_is_kept_with_a_warning() -> None:
 
 
 def test_docker_desktop_has_settings_of_its_own() -> None:
-    assert list(mending(evidence(CUT, desktop=True))) == ["desktop-proxy"]
+    assert list(mending(evidence(CUT, kind=Kind.DESKTOP))) == ["desktop-proxy"]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +198,7 @@ def test_docker_desktop_has_settings_of_its_own() -> None:
 )
 def test_a_broken_proxy_is_taken_away_where_it_is_set(source: str, code: str) -> None:
     broken = host(replies=[reply("/v2/", 0, via=PROXY, outcome=Outcome.REFUSED)], proxy=PROXY)
-    seen = evidence(broken, daemon=source != "environment", configured=None)
+    seen = evidence(broken, kind=Kind.NONE if source == "environment" else Kind.SYSTEM)
     proxies = Proxies(source, "", PROXY)
     if source == "environment":
         seen.machine.environment = proxies
@@ -215,6 +221,7 @@ def test_a_mirror_is_taken_out_of_daemon_json_and_the_rest_stays(tmp_path: Path)
     seen = evidence(host(replies=WELL), mirror, mirrors=("https://m.cn", "https://other.cn"))
     found = mending(seen)["without-mirror"]
     program = found.commands[1].replace("/etc/docker", str(tmp_path))
+    assert found.commands[0] == "cp /etc/docker/daemon.json /etc/docker/daemon.json.before-diagnose"
     text = '{"registry-mirrors": ["https://m.cn", "https://other.cn"], "dns": ["8.8.8.8"]}'
     script = f"echo '{text}' > {tmp_path}/daemon.json.before-diagnose; {program}; cat {tmp_path}/daemon.json"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
@@ -297,3 +304,145 @@ def test_what_fails_behind_the_first_fault_is_mended_too() -> None:
         Cause.NAME_BASED_RESET,
     ]
     assert list(mending(seen)) == ["proxy-drop-in", "proxy-shell"]  # no resolver has proved to be right
+
+
+# Who pulls
+
+
+def test_a_rootless_daemon_gets_its_proxy_in_the_users_own_files_without_root() -> None:
+    found = mending(evidence(CUT, kind=Kind.ROOTLESS, places=places(Kind.ROOTLESS)))["proxy-drop-in"]
+    assert not found.as_root
+    assert found.commands[0] == "mkdir -p ~/.config/systemd/user/docker.service.d"
+    assert found.commands[1].endswith(" > ~/.config/systemd/user/docker.service.d/diagnose-proxy.conf")
+    assert found.commands[2:] == ("systemctl --user daemon-reload", "systemctl --user restart docker")
+    assert found.undo[0] == "rm ~/.config/systemd/user/docker.service.d/diagnose-proxy.conf"
+
+
+def test_the_snaps_daemon_gets_its_proxy_at_the_snaps_unit() -> None:
+    found = mending(evidence(CUT, kind=Kind.SNAP, places=places(Kind.SNAP)))["proxy-drop-in"]
+    assert found.as_root
+    assert "/etc/systemd/system/snap.docker.dockerd.service.d/" in found.commands[1]
+    assert found.commands[-1] == "snap restart docker"
+
+
+def test_podman_has_no_daemon_to_be_told() -> None:
+    assert list(mending(evidence(CUT, kind=Kind.PODMAN))) == ["proxy-shell"]
+    denied = evidence(host(replies=[reply(MANIFEST, 404)]), kind=Kind.PODMAN)
+    assert mending(denied)["log-in"].commands == ("podman login docker.io",)
+
+
+def test_what_a_daemon_elsewhere_needs_is_to_be_done_there() -> None:
+    found = mending(evidence(CUT, kind=Kind.ELSEWHERE))
+    assert "daemon-elsewhere" in found["proxy-drop-in"].warnings
+
+
+def test_a_daemon_that_has_not_read_its_new_proxy_is_restarted() -> None:
+    new = Proxies("docker.service", "", PROXY)
+    known = host([system(RIGHT)], {RIGHT: SILENT}, [], [reply("/v2/", 401, via=PROXY)])
+    seen = evidence(known, reachable=False, kind=Kind.SYSTEM, running=Proxies("dockerd"), configured=new)
+    assert list(mending(seen)) == ["restart-daemon"]
+    assert mending(seen)["restart-daemon"].commands == ("systemctl daemon-reload", "systemctl restart docker")
+    seen.machine.configured = Proxies("docker.service", "", "http://another:1")
+    assert list(mending(seen)) == ["proxy-drop-in", "proxy-shell"]
+
+
+def test_a_daemon_that_still_runs_with_a_broken_proxy_is_restarted() -> None:
+    broken = host(replies=[reply("/v2/", 0, via=PROXY, outcome=Outcome.REFUSED)], proxy=PROXY)
+    old = Proxies("dockerd", "", PROXY)
+    assert list(mending(evidence(broken, kind=Kind.SYSTEM, running=old))) == ["restart-daemon"]
+
+
+def test_a_rootless_daemons_settings_are_edited_where_they_are(tmp_path: Path) -> None:
+    broken = host(replies=[reply("/v2/", 0, via=PROXY, outcome=Outcome.REFUSED)], proxy=PROXY)
+    own = places(Kind.ROOTLESS, str(tmp_path))
+    seen = evidence(broken, kind=Kind.ROOTLESS, places=own, configured=Proxies(own.settings, "", PROXY))
+    found = mending(seen)["no-proxy-json"]
+    (tmp_path / "docker").mkdir()
+    settings = tmp_path / "docker" / "daemon.json"
+    settings.write_text('{"debug": true, "proxies": {"https-proxy": "x"}}')
+    subprocess.run(["sh", "-ec", "\n".join(found.commands[:2])], check=True)
+    assert json.loads(settings.read_text()) == {"debug": True}
+    subprocess.run(["sh", "-ec", found.undo[0]], check=True)
+    assert "proxies" in settings.read_text()
+    assert not found.as_root
+
+
+@pytest.mark.parametrize(
+    ("kind", "restart", "warnings"),
+    [
+        (Kind.NONE, (), ("trust-only-your-own",)),
+        (Kind.SYSTEM, ("systemctl restart docker",), ("trust-only-your-own",)),
+        (Kind.ROOTLESS, (), ("trust-only-your-own", "restart-yours")),
+    ],
+)
+def test_after_a_new_authority_the_daemon_is_restarted_by_whom_it_belongs_to(
+    kind: Kind, restart: tuple[str, ...], warnings: tuple[str, ...]
+) -> None:
+    untrusted = host(handshakes=[tls(RIGHT, Outcome.UNTRUSTED, code=20)])
+    found = mending(evidence(untrusted, kind=kind, places=places(kind)))["authority"]
+    assert (found.commands[2:], found.warnings) == (restart, warnings)
+
+
+def test_a_registry_of_ones_own_is_trusted_by_the_daemon_alone() -> None:
+    seen = evidence(host(handshakes=[tls(RIGHT, Outcome.UNTRUSTED, code=20)]), kind=Kind.SYSTEM)
+    seen.image = parse("registry.example.org:5000/app")
+    found = mending(seen)["registry-authority"]
+    folder = "/etc/docker/certs.d/registry.example.org:5000"
+    assert found.commands == (f"install -d {folder}", f"cp AUTHORITY.crt {folder}/ca.crt")
+
+
+def test_a_registry_without_tls_may_be_named_to_the_daemon(tmp_path: Path) -> None:
+    seen = evidence(
+        host(handshakes=[tls(RIGHT, Outcome.GARBLED), tls(RIGHT, Outcome.GARBLED, INNOCENT)]),
+        kind=Kind.ROOTLESS,
+        places=places(Kind.ROOTLESS, str(tmp_path)),
+    )
+    seen.image = parse("registry.example.org:5000/app")
+    found = mending(seen)["insecure-registry"]
+    assert found.warnings == ("without-tls",)
+    subprocess.run(["sh", "-ec", "\n".join(found.commands[:3])], check=True, capture_output=True)
+    settings = tmp_path / "docker" / "daemon.json"
+    assert json.loads(settings.read_text()) == {"insecure-registries": ["registry.example.org:5000"]}
+
+
+# Pins
+
+
+def silent(name: str, role: str, right: bool = True) -> Host:
+    """A host for which the system's resolver has no answer."""
+    lookups = [system(outcome=Outcome.SERVER_FAILURE), asked(RESOLVER, "tls", RIGHT)]
+    shakes = [tls(RIGHT, Outcome.OK if right else RESET, name)]
+    return host(lookups, {RIGHT: Outcome.OK}, shakes, name=name, role=role)
+
+
+def test_where_the_resolver_is_silent_every_host_of_the_pull_is_pinned() -> None:
+    registry, token, blob = (
+        silent(name, role) for name, role in ((REGISTRY, "registry"), (AUTH, "token"), (BLOBS, "blob"))
+    )
+    registry.replies = [reply(BLOB, 307)]
+    pin = mending(evidence(registry, token, blob))["pin"]
+    assert pin.commands[1:] == tuple(
+        f"echo '{RIGHT} {name}  # diagnose' >> /etc/hosts" for name in (REGISTRY, AUTH, BLOBS)
+    )
+
+
+def test_no_pin_where_a_host_would_be_missing() -> None:
+    """A resolver that is silent is so for hosts too to which the pull has not come."""
+    assert "pin" not in mending(evidence(silent(REGISTRY, "registry"), silent(AUTH, "token")))
+    registry, token = silent(REGISTRY, "registry"), silent(AUTH, "token", right=False)
+    registry.replies = [reply(BLOB, 307)]
+    assert "pin" not in mending(evidence(registry, token))
+
+
+def test_a_diagnosis_that_had_no_time_is_given_more() -> None:
+    cut = host(replies=[])
+    found = mending(evidence(cut))
+    assert found["more-time"].commands == (
+        "glasstunnel diagnose docker-pull --deadline 60 docker.io/library/hello-world:latest",
+    )
+
+
+def test_an_image_for_other_machines_is_no_matter_of_an_account() -> None:
+    seen = evidence(host(replies=[reply("/v2/", 200), reply(MANIFEST)]))
+    seen.misfit = Choice("linux/riscv64", "", ("linux/amd64",))
+    assert list(mending(seen)) == ["check-name"]

@@ -5,12 +5,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from glasstunnel.diagnose import causes, remedies, story
+import pytest
+
+from glasstunnel.diagnose import causes, remedies, report, story
 from glasstunnel.diagnose.addresses import Mask
+from glasstunnel.diagnose.daemon import Kind
 from glasstunnel.diagnose.evidence import Connection, Host, Lookup, Outcome
 from glasstunnel.diagnose.finding import Fact
 from glasstunnel.diagnose.machine import Proxies
-from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.remedy import Remedy
 from glasstunnel.diagnose.report import as_json, as_text, json_text, own_addresses, remedies_as_text
 from glasstunnel.diagnose.verdict import reach_verdict
 from tests.diagnose.seen import (
@@ -63,6 +66,7 @@ def test_every_fact_remedy_and_warning_of_the_code_has_a_sentence_and_no_other()
     code = "".join(path.read_text() for path in files if path.name != "story.py")
     quoted = set(re.findall(r'"([a-z-]+)"', code))
     assert set(re.findall(r'\bfact\(\s*"([a-z-]+)"', code)) <= story.FACTS.keys()
+    assert story.KINDS.keys() == set(Kind)
     for table in (story.FACTS, story.REMEDIES, story.WARNINGS):
         assert table.keys() <= quoted
 
@@ -90,7 +94,7 @@ def test_what_is_odd_about_the_machine_is_told() -> None:
         host(proxy="http://p:1"),
         resolved=True,
         upstream=("9.9.9.9",),
-        daemon=True,
+        kind=Kind.SYSTEM,
         running=Proxies("dockerd", "http://p:1", "", "x"),
         configured=Proxies("docker.service", "", "http://q:1"),
         environment=Proxies("environment", "", "http://r:1"),
@@ -104,7 +108,7 @@ def test_what_is_odd_about_the_machine_is_told() -> None:
         "registry  registry-1.docker.io:443  by http://p:1",
         "resolv.conf: - (systemd-resolved: 9.9.9.9)",
         "default route: -",
-        "daemon: dockerd",
+        "who pulls: dockerd",
         "proxy (dockerd): http://p:1, NO_PROXY x",
         "the proxy of this shell's environment is not the daemon's",
         "the daemon runs with other proxies than its files say: restart it",
@@ -113,7 +117,9 @@ def test_what_is_odd_about_the_machine_is_told() -> None:
         "the environment of the running daemon can only be read by root",
     ):
         assert f"{line}\n" in text
-    assert "daemon: Docker Desktop\n" in shown(host(), desktop=True)
+    assert "who pulls: Docker Desktop's virtual machine\n" in shown(host(), kind=Kind.DESKTOP)
+    assert "(ssh://build)" in shown(host(), kind=Kind.ELSEWHERE, endpoint="ssh://build")
+    assert "who pulls: -\n" in shown(host())
 
 
 def test_a_handshake_is_told_with_its_certificate_and_its_small_segments() -> None:
@@ -158,7 +164,7 @@ def test_the_json_report_has_the_verdict_the_remedies_and_everything_that_was_se
         "text": f"{FORGED} is no address of a public registry: known forgery, it is Facebook's",
     }
     assert told["layers"]["hosts"][0]["lookups"][0]["records"][0]["address"] == FORGED
-    assert {remedy["code"] for remedy in told["remedies"]} >= {"pin"}
+    assert {remedy["code"] for remedy in told["remedies"]} >= {"proxy-drop-in"}
 
 
 def test_a_report_that_is_shown_hides_what_is_the_users_own() -> None:
@@ -179,3 +185,58 @@ def test_a_report_that_is_shown_hides_what_is_the_users_own() -> None:
     assert "203.0.113" not in told
     assert FORGED in told
     assert RESOLVER in told
+
+
+# What is shown to whom
+
+PROXIED = Remedy("proxy-shell", "shell", ("export HTTPS_PROXY=http://u:secret@192.168.77.80:3128",))
+NOTE = "What follows holds addresses or passwords of your own: it is not for a public report."
+
+
+def printed(**options: bool) -> str:
+    text = "by http://u:secret@192.168.77.80:3128\n"
+    return report.shown(text, remedies_as_text([PROXIED], str), Mask(), str, **options)
+
+
+def test_on_a_terminal_commands_are_whole_and_the_report_above_them_is_masked() -> None:
+    head, _, commands = printed(terminal=True).partition(NOTE)
+    assert head.startswith("by http://***@own-address-1:3128\n")
+    assert "http://u:secret@192.168.77.80:3128" in commands
+
+
+def test_a_file_may_be_published_from_its_first_line_to_its_last() -> None:
+    text = printed(terminal=False)
+    assert "secret" not in text
+    assert "192.168" not in text
+    assert "export HTTPS_PROXY=http://***@own-address-1:3128" in text
+    assert "--unmasked prints them whole" in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_unmasked_shows_addresses_everywhere_and_a_password_in_commands_alone(terminal: bool) -> None:
+    head, _, commands = printed(whole=True, terminal=terminal).partition(NOTE)
+    assert head.startswith("by http://***@192.168.77.80:3128\n")
+    assert "http://u:secret@192.168.77.80:3128" in commands
+
+
+def test_commands_that_hold_nothing_private_need_no_warning() -> None:
+    text = report.shown(
+        "a\n", remedies_as_text([Remedy("log-in", "shell", ("docker login",))], str), Mask(), str
+    )
+    assert "What follows" not in text
+
+
+def test_the_json_report_says_which_commands_have_lost_something() -> None:
+    seen = evidence(LYING, running=Proxies("dockerd", "", "http://u:secret@192.168.77.80:3128"))
+    seen.machine.faults.append(Fact("environment-unread"))
+    ways = [PROXIED, Remedy("log-in", "shell", ("docker login",))]
+    document = as_json(reach_verdict(seen), ways, seen)
+    text = json_text(document, Mask())
+    assert "secret" not in text
+    assert [remedy["masked"] for remedy in json.loads(text)["remedies"]] == [True, False]
+    text = json_text(document, Mask(), whole=True)
+    assert text.count("secret") == 1  # in the command
+    assert [remedy["masked"] for remedy in json.loads(text)["remedies"]] == [False, False]
+    (fault,) = json.loads(text)["layers"]["machine"]["faults"]
+    assert fault["code"] == "environment-unread"
+    assert fault["text"].startswith("the environment of the running daemon")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.remedy import Remedy
 from glasstunnel.diagnose.tunnel.causes import Cause
 from glasstunnel.diagnose.tunnel.evidence import (
     Evidence,

@@ -159,7 +159,3 @@ class Evidence:
     controls: list[Connection] = field(default_factory=list)  # TCP to hosts that have nothing to do with it
     seconds: float = 0
     misfit: Choice | None = None  # the image is there, but not for this machine
-
-    def host(self, role: str) -> Host | None:
-        """The host of this role, if the pull came so far."""
-        return next((host for host in self.hosts if host.role == role), None)

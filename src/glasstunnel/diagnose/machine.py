@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
+from glasstunnel.diagnose.daemon import SYSTEM, Kind, Places
 from glasstunnel.diagnose.finding import Fact, fact
 
 
@@ -50,8 +51,9 @@ class Machine:
     interface: str = ""  # of the default route
     mtu: int = 0  # of that interface, bytes
     default_route: bool = False
-    daemon: bool = False  # a Docker daemon is installed
-    desktop: bool = False  # … inside Docker Desktop
+    kind: Kind = Kind.NONE  # of who pulls
+    places: Places = SYSTEM  # where that one keeps its settings
+    endpoint: str = ""  # to which the client speaks, if it says so
     running: Proxies | None = None  # of the running daemon's environment
     configured: Proxies | None = None  # of daemon.json, or else of its unit and drop-ins
     environment: Proxies | None = None  # of whoever runs the diagnosis
@@ -62,9 +64,29 @@ class Machine:
     faults: list[Fact] = field(default_factory=list)  # files that could not be understood
 
     @property
+    def daemon(self) -> bool:
+        """Whether a daemon of this machine pulls, not the command itself."""
+        return self.kind in (Kind.SYSTEM, Kind.SNAP, Kind.ROOTLESS, Kind.DESKTOP)
+
+    @property
+    def desktop(self) -> bool:
+        """Whether it does so in Docker Desktop's virtual machine."""
+        return self.kind is Kind.DESKTOP
+
+    @property
+    def stale(self) -> bool:
+        """Whether the daemon runs with other proxies than its files say."""
+        if not self.running:
+            return False
+        now, then = self.running, self.configured or Proxies("")
+        return (now.http, now.https, now.no) != (then.http, then.https, then.no)
+
+    @property
     def proxies(self) -> Proxies | None:
         """The proxies that a pull uses: the daemon's, or where no daemon is, the environment's."""
-        return (self.running or self.configured) if self.daemon else (self.configured or self.environment)
+        if self.daemon:
+            return self.running or self.configured
+        return self.environment if self.kind is Kind.PODMAN else (self.configured or self.environment)
 
     def known_proxies(self, host: str, port: int) -> list[str]:
         """Proxies that the daemon does not use but others here do."""
@@ -184,25 +206,31 @@ def apt_proxy(text: str, source: str) -> Proxies | None:
     return Proxies(source, _url(http), _url(https or http))
 
 
-def read_daemon_json(text: str, source: str, machine: Machine) -> None:
-    """What daemon.json says, into ``machine``."""
+def read_daemon_json(text: str, source: str, machine: Machine) -> Proxies | None:
+    """What daemon.json says, into ``machine``; its proxies, if it sets any."""
     try:
         settings = json.loads(text)
     except ValueError as error:
         machine.faults.append(fact("no-json", file=source, why=error))
-        return
+        return None
     if not isinstance(settings, dict):
         machine.faults.append(fact("no-json-object", file=source))
-        return
+        return None
     machine.mirrors = _texts(settings.get("registry-mirrors"))
     machine.daemon_dns = _texts(settings.get("dns"))
     machine.insecure = _texts(settings.get("insecure-registries"))
     proxies = settings.get("proxies")
-    if isinstance(proxies, dict):
-        http, https, no = (str(proxies.get(key, "")) for key in ("http-proxy", "https-proxy", "no-proxy"))
-        before = machine.configured or Proxies("")
-        if http or https:
-            machine.configured = Proxies(source, http or before.http, https or before.https, no or before.no)
+    if not isinstance(proxies, dict) or machine.desktop:  # Docker Desktop has settings of its own for them
+        return None
+    http, https, no = (str(proxies.get(key, "")) for key in ("http-proxy", "https-proxy", "no-proxy"))
+    return Proxies(source, _url(http), _url(https), no) if http or https or no else None
+
+
+def laid_over(below: Proxies | None, above: Proxies | None) -> Proxies | None:
+    """Proxies of daemon.json over those of the environment: each setting for itself."""
+    if not below or not above:
+        return above or below
+    return Proxies(above.source, above.http or below.http, above.https or below.https, above.no or below.no)
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -15,9 +15,10 @@ from typing import Any
 from glasstunnel.diagnose.addresses import is_address, without_passwords
 from glasstunnel.diagnose.evidence import Evidence, Handshake, Host, Lookup, Outcome
 from glasstunnel.diagnose.finding import Fact, Finding, Verdict
-from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.remedy import Remedy
 from glasstunnel.diagnose.story import (
     CONFIDENCES,
+    KINDS,
     OUTCOMES,
     REMEDIES,
     ROLES,
@@ -52,6 +53,7 @@ def as_json(verdict: Verdict, remedies: Iterable[Remedy], evidence: Evidence) ->
                 "heeded_by": remedy.heeded_by,
                 "commands": list(remedy.commands),
                 "undo": list(remedy.undo),
+                "as_root": remedy.as_root,
                 "warnings": [WARNINGS[code] for code in remedy.warnings],
             }
             for remedy in remedies
@@ -149,7 +151,7 @@ def remedies_as_text(
     lines: list[str] = []
     for number, remedy in enumerate(remedies, 1):
         title = _(titles[remedy.code])
-        lines += ["", f"{number}. {title}" + (_(" (as root)") if remedy.commands else "")]
+        lines += ["", f"{number}. {title}" + (_(" (as root)") if remedy.commands and remedy.as_root else "")]
         lines += [
             "   " + _("Beware: {warning}").format(warning=_(cautions[code])) for code in remedy.warnings
         ]
@@ -267,15 +269,14 @@ def _machine(evidence: Evidence, _: Translate) -> list[str]:
         _("default route: {interface}").format(interface=machine.interface or "-")
         + (f", MTU {machine.mtu}" if machine.mtu else ""),
     ]
-    where = "Docker Desktop" if machine.desktop else "dockerd" if machine.daemon else "-"
-    lines.append(_("daemon: {daemon}").format(daemon=where))
-    if machine.proxies:
+    lines.append(_("who pulls: {who}").format(who=_(KINDS[machine.kind]).format(endpoint=machine.endpoint)))
+    if machine.proxies and (machine.proxies.https or machine.proxies.http):
         proxies = machine.proxies
         url, no = proxies.https or proxies.http, proxies.no or "-"
         lines.append(_("proxy ({source}): {url}").format(source=proxies.source, url=url) + f", NO_PROXY {no}")
     if machine.daemon and machine.environment and machine.environment != machine.proxies:
         lines.append(_("the proxy of this shell's environment is not the daemon's"))
-    if machine.running and machine.configured and machine.running != machine.configured:
+    if machine.stale:
         lines.append(_("the daemon runs with other proxies than its files say: restart it"))
     if machine.mirrors:
         lines.append(f"registry-mirrors: {', '.join(machine.mirrors)}")

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from glasstunnel.diagnose.causes import Cause, Confidence
+from glasstunnel.diagnose.daemon import Kind
 from glasstunnel.diagnose.evidence import Outcome
 from glasstunnel.diagnose.finding import Fact, Finding
 
@@ -62,6 +63,9 @@ FACTS: Final = {
     "first-bytes": N_("{size} bytes of a layer came from {url} by {via}"),
     "hosts-line": N_("/etc/hosts says {addresses} for {host}"),
     "incomplete": N_("the diagnosis saw no fault, but did not get to the layers of the image in {seconds} s"),
+    "anonymous": N_(
+        "this was asked without an account: what yours may pull, and the host of its layers, was not seen"
+    ),
     "innocent-fails": N_("{address} with the innocent name {name}: {outcome} too, after {received} bytes"),
     "innocent-works": N_("{address} with the innocent name {name}: a server answers"),
     "known-proxy-works": N_(
@@ -119,6 +123,14 @@ REMEDIES: Final = {
     "proxy-shell": N_(
         "Give this shell's programs a proxy (podman, skopeo; the Docker daemon does not read it)"
     ),
+    "insecure-registry": N_("If it is a registry without TLS in a network of your own: tell the daemon so"),
+    "more-time": N_("Give the diagnosis more time"),
+    "registry-authority": N_(
+        "If it is a registry of your own: let the daemon trust its authority (AUTHORITY.crt)"
+    ),
+    "restart-daemon": N_(
+        "Restart the daemon: it still runs with proxies that are no longer those of its files"
+    ),
     "resolv-conf": N_("Ask a public resolver, by /etc/resolv.conf"),
     "resolved": N_("Ask a public resolver, by systemd-resolved"),
     "smaller-packets": N_("Ask for smaller packets"),
@@ -126,12 +138,15 @@ REMEDIES: Final = {
     "without-mirror": N_("Take the mirror out of daemon.json"),
 }
 WARNINGS: Final = {
+    "daemon-elsewhere": N_("the daemon to which docker speaks is on another machine: do it there"),
     "desktop-hosts": N_("Docker Desktop's virtual machine does not read this file of the host"),
     "pin-goes-stale": N_("addresses of large registries change within hours: take the line out again soon"),
     "placeholder-proxy": N_("put the address of a proxy that works in place of PROXY:PORT"),
     "resolv-conf-owner": N_("a DHCP client or NetworkManager may write the file anew: tell it too"),
+    "restart-yours": N_("afterwards restart your daemon: systemctl --user restart docker"),
     "trust-only-your-own": N_("never trust an authority only because it answered here"),
     "udp-can-be-forged": N_("plain DNS can be forged on the path; it was right just now"),
+    "without-tls": N_("without TLS anybody on the path can change the image"),
     "until-reboot": N_("until the next restart; put it into netplan or interfaces(5) if it helps"),
 }
 
@@ -153,6 +168,19 @@ OUTCOMES: Final = {
 }
 
 
+KINDS: Final = {
+    Kind.NONE: "-",
+    Kind.SYSTEM: "dockerd",
+    Kind.SNAP: N_("dockerd out of the snap, with its files below /var/snap/docker/current"),
+    Kind.ROOTLESS: N_("dockerd of this user (rootless), with its files below ~/.config"),
+    Kind.DESKTOP: N_("Docker Desktop's virtual machine"),
+    Kind.PODMAN: N_(
+        "podman itself: no daemon, no daemon.json; the proxies of this environment, registries.conf"
+    ),
+    Kind.ELSEWHERE: N_(
+        "a daemon on another machine ({endpoint}): what counts is the network there, so diagnose there"
+    ),
+}
 ROLES: Final = {
     "registry": N_("registry"),
     "redirect": N_("led on to"),

@@ -126,7 +126,9 @@ def _judge_replies(host: Host) -> Finding | None:
     last = {reply.url: reply for reply in host.replies if reply.verified and not reply.cut}
     for reply in last.values():  # what was asked again counts as it ended
         if verdict := _judge_reply(reply, host):
-            return Finding(*verdict, (_reply_fact(reply),), host.name, host.role)
+            denied = verdict[0] is Cause.IMAGE_OR_PERMISSION and reply.status != 404
+            facts = (_reply_fact(reply), *([fact("anonymous")] if denied else []))
+            return Finding(*verdict, facts, host.name, host.role)
     return None
 
 
@@ -141,7 +143,7 @@ def _judge_reply(reply: Reply, host: Host) -> tuple[Cause, Confidence] | None:
     if host.role == "mirror" and reply.status == 404 and _is_manifest(reply):
         return None  # it has not got this image; that is no fault
     if reply.status in (401, 403, 404) and (_is_manifest(reply) or host.role == "token"):
-        return Cause.IMAGE_OR_PERMISSION, Confidence.CERTAIN
+        return Cause.IMAGE_OR_PERMISSION, Confidence.CERTAIN if reply.status == 404 else Confidence.LIKELY
     return fails, Confidence.CERTAIN if reply.status >= 500 else Confidence.LIKELY
 
 

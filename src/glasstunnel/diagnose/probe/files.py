@@ -1,8 +1,9 @@
 """The machine's own situation, gathered: files, the running daemon's environment, what resolvectl says.
 
 Rule: reads only, and what cannot be read is left out or named; nobody's credentials are opened
-(``~/.docker/config.json`` holds them, so it is left alone). Section: dockerd(8), systemd.unit(5) "UNIT FILE
-LOAD PATH", systemd-resolved.service(8) "/ETC/RESOLV.CONF", proc(5).
+(``~/.docker/config.json`` holds them, so it is left alone: the client itself is asked for its context).
+Section: dockerd(8), docker-context(1), systemd.unit(5) "UNIT FILE LOAD PATH", systemd-resolved.service(8)
+"/ETC/RESOLV.CONF", proc(5).
 """
 
 import os
@@ -11,11 +12,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from glasstunnel.diagnose.daemon import Kind, client_of, places, who_pulls
 from glasstunnel.diagnose.finding import fact
 from glasstunnel.diagnose.machine import (
     Machine,
+    Proxies,
     apt_proxy,
     environment_file,
+    laid_over,
     nsswitch_hosts,
     proxies_of,
     read_daemon_json,
@@ -29,6 +33,8 @@ _UNIT_FOLDERS = (
     "/run/systemd/system",
     "/etc/systemd/system",
 )
+_USER_UNIT_FOLDERS = ("/usr/lib/systemd/user", "/etc/systemd/user", "~/.config/systemd/user")
+_CONTEXT = ("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
 _RESOLVED = Path("/run/systemd/resolve")
 _STUB = "127.0.0.53"
 _PATIENCE = 1.0  # seconds for a program
@@ -60,36 +66,66 @@ def hosts_file() -> str:
     return _text("/etc/hosts")
 
 
-def extra_certificates(host: str, port: int) -> list[str]:
+def extra_certificates(machine: Machine, host: str, port: int) -> list[str]:
     """What the daemon trusts beside the system's certificates for one registry: certs.d."""
-    folder = Path("/etc/docker/certs.d") / (host if port == 443 else f"{host}:{port}")
+    name = f"[{host}]" if ":" in host else host
+    names = (name, f"{name}:443") if port == 443 else (f"{name}:{port}",)
+    folders = [Path(machine.places.certificates).expanduser() / name for name in names]
     try:
-        return [str(path) for path in sorted(folder.glob("*.crt"))]
+        return [str(path) for folder in folders for path in sorted(folder.glob("*.crt"))]
     except OSError:
         return []
 
 
 def _read_daemon(machine: Machine) -> None:
-    unit_texts, has_unit = _unit("docker.service")
-    running = _running_environment(machine)
-    machine.desktop = any(
-        path.exists()
-        for path in (
-            Path("/opt/docker-desktop"),
-            Path("/mnt/wsl/docker-desktop"),
-            Path.home() / ".docker/desktop",
-        )
-    )
-    has_daemon = shutil.which(
-        "dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/usr/local/bin"
-    )
-    machine.daemon = has_unit or bool(has_daemon) or machine.desktop or running is not None
-    machine.configured = proxies_of(unit_environment(unit_texts, _text), "docker.service")
-    text = _text("/etc/docker/daemon.json")
-    if text:
-        read_daemon_json(text, "/etc/docker/daemon.json", machine)
+    client = shutil.which("docker") or ""
+    machine.endpoint = os.environ.get("DOCKER_HOST", "")
+    kind_of_client = client_of(os.path.realpath(client) if client else "", _beginning(client))
+    if not machine.endpoint and kind_of_client == "docker":
+        machine.endpoint = _said("docker", *_CONTEXT)
+    machine.kind = who_pulls(machine.endpoint, kind_of_client, _there())
+    machine.places = places(machine.kind, os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+    if not machine.daemon and machine.kind is not Kind.NONE:
+        return  # what a daemon of this machine is told does not concern this pull
+    unit_texts = _unit(machine.places.unit, _UNIT_FOLDERS if machine.places.by_root else _USER_UNIT_FOLDERS)
+    unit = proxies_of(unit_environment(unit_texts, _text), machine.places.unit)
+    text = _text(machine.places.settings)
+    over = read_daemon_json(text, machine.places.settings, machine) if text else None
+    machine.configured = None if machine.desktop else laid_over(unit, over)
+    running = None if machine.desktop else _running_environment(machine)
     if running is not None:
-        machine.running = proxies_of(running, "dockerd") or machine.configured
+        machine.running = laid_over(proxies_of(running, "dockerd"), over) or Proxies("dockerd")
+
+
+def _there() -> frozenset[Kind]:
+    """What could pull here."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/usr/local/bin"
+    rootless = any(_exists(f"{folder}/docker.service") for folder in _USER_UNIT_FOLDERS)
+    system = any(_exists(f"{folder}/docker.service") for folder in _UNIT_FOLDERS)
+    desktop = ("/opt/docker-desktop", "/mnt/wsl/docker-desktop", "~/.docker/desktop")
+    found = {
+        Kind.SYSTEM: system or (bool(shutil.which("dockerd", path=path)) and not rootless),
+        Kind.SNAP: _exists("/var/snap/docker/current"),
+        Kind.ROOTLESS: rootless,
+        Kind.DESKTOP: any(map(_exists, desktop)),
+        Kind.PODMAN: bool(shutil.which("podman")),
+    }
+    return frozenset(kind for kind, is_there in found.items() if is_there)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except OSError:
+        return False
+
+
+def _beginning(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(512).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _read_proxies(machine: Machine) -> None:
@@ -99,24 +135,24 @@ def _read_proxies(machine: Machine) -> None:
     machine.elsewhere = tuple(proxies for proxies in found if proxies)
 
 
-def _unit(name: str) -> tuple[list[str], bool]:
-    """A unit's text and its drop-ins', in the order in which systemd reads them; whether there is a unit."""
+def _unit(name: str, folders: tuple[str, ...]) -> list[str]:
+    """A unit's text and its drop-ins', in the order in which systemd reads them."""
     texts: list[str] = []
-    main = [path for folder in _UNIT_FOLDERS if (path := Path(folder) / name).is_file()]
+    main = [f"{folder}/{name}" for folder in folders if _exists(f"{folder}/{name}")]
     if main:
-        texts.append(_text(str(main[-1])))
+        texts.append(_text(main[-1]))
     drop_ins: dict[str, Path] = {}
-    for folder in _UNIT_FOLDERS:
+    for folder in folders:
         drop_ins |= {path.name: path for path in _files(f"{folder}/{name}.d") if path.suffix == ".conf"}
-    texts += [_text(str(drop_ins[key])) for key in sorted(drop_ins)]
-    return texts, bool(main)
+    return texts + [_text(str(drop_ins[key])) for key in sorted(drop_ins)]
 
 
 def _running_environment(machine: Machine) -> dict[str, str] | None:
     """The variables of a running dockerd: what counts, whatever its files have come to say since it began."""
+    owner = 0 if machine.places.by_root else os.getuid()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if (folder / "comm").read_text().strip() != "dockerd":
+            if (folder / "comm").read_text().strip() != "dockerd" or folder.stat().st_uid != owner:
                 continue
             words = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
         except PermissionError:
@@ -151,14 +187,14 @@ def _system() -> str:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        return Path(path).expanduser().read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
 def _files(folder: str) -> list[Path]:
     try:
-        return sorted(path for path in Path(folder).iterdir() if path.is_file())
+        return sorted(path for path in Path(folder).expanduser().iterdir() if path.is_file())
     except OSError:
         return []
 

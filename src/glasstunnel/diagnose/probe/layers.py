@@ -60,7 +60,7 @@ class Layers:
         """The system's certificates, and those that the daemon has been given for this registry."""
         if host.insecure:
             return self.unverified
-        extra = files.extra_certificates(host.name, host.port)
+        extra = files.extra_certificates(self._machine, host.name, host.port)
         if not extra:
             return self.trust
         context = tls.trusting(self._options.ca_file)

@@ -9,7 +9,7 @@ and 2, loose, is the greatest number); nft(8).
 import shlex
 from collections.abc import Callable
 
-from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.remedy import Remedy
 from glasstunnel.diagnose.tunnel import targets
 from glasstunnel.diagnose.tunnel.causes import Cause
 from glasstunnel.diagnose.tunnel.evidence import Evidence, Peer

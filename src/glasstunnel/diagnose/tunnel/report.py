@@ -11,7 +11,7 @@ from ipaddress import ip_interface
 
 from glasstunnel import __version__
 from glasstunnel.diagnose.addresses import Mask
-from glasstunnel.diagnose.remedies import Remedy
+from glasstunnel.diagnose.remedy import Remedy
 from glasstunnel.diagnose.report import json_text, remedies_as_text, shown
 from glasstunnel.diagnose.story import CONFIDENCES, Translate
 from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Peer
