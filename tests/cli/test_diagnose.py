@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,10 +92,49 @@ def test_in_a_chinese_locale_the_report_is_chinese() -> None:
 def test_progress_is_drawn_on_a_terminal_and_gone_at_the_end() -> None:
     assert shutil.which("unshare")
     master, slave = pty.openpty()
-    subprocess.run(alone(), stdout=subprocess.DEVNULL, stderr=slave, timeout=60, check=False)
+    subprocess.run(alone(LC_ALL="C"), stdout=subprocess.DEVNULL, stderr=slave, timeout=60, check=False)
     os.close(slave)
     drawn = os.read(master, 65536).decode()
     os.close(master)
     steps = re.findall("\r\x1b\\[K([^\r]*)", drawn)
-    assert "   registry names …" in steps
+    assert "   registry: asking for the name …" in steps
     assert steps[-1] == ""
+
+
+@pytest.mark.interop
+def test_an_interruption_ends_it_with_a_sentence() -> None:
+    """Of a diagnosis that waits, as for an answer that a pipe never gives."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(alone(), stdout=subprocess.PIPE, stderr=slave, text=True) as program:
+        os.close(slave)
+        drawn = ""
+        while "…" not in drawn:
+            drawn += os.read(master, 65536).decode()
+        program.send_signal(signal.SIGINT)
+        out, _ = program.communicate(timeout=60)
+    drawn += os.read(master, 65536).decode()
+    os.close(master)
+    assert (program.returncode, out) == (1, "")
+    assert drawn.endswith("\r\x1b[Kglasstunnel: interrupted\r\n")
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_stream_that_is_closed_is_no_fault(closed: str) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *alone("--deadline", "1")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (10, "")
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_proxys_password_is_shown_to_nobody_and_its_address_to_who_asks(form: tuple[str, ...]) -> None:
+    proxy = "http://u:secret@192.168.77.80:3128"
+
+    def report(*options: str) -> str:
+        words = alone(*form, *options, HTTPS_PROXY=proxy)
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
+
+    assert "http://***@own-address-1:3128" in report()
+    assert "http://***@192.168.77.80:3128" in report("--unmasked")
+    assert "secret" not in report() + report("--unmasked")

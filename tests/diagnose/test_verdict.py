@@ -1,6 +1,7 @@
 """From evidence to the one cause, and how sure it is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -10,6 +11,7 @@ from glasstunnel.diagnose.causes import CLASSES, Cause, Confidence, exit_status
 from glasstunnel.diagnose.evidence import Certificate, Evidence, Handshake, Host, Lookup, Outcome
 from glasstunnel.diagnose.finding import Verdict
 from glasstunnel.diagnose.machine import Proxies
+from glasstunnel.diagnose.registry import Choice
 from glasstunnel.diagnose.verdict import reach_verdict
 from tests.diagnose.seen import (
     AUTH,
@@ -579,3 +581,32 @@ def test_nothing_seen_is_no_verdict_on_anybody() -> None:
     seen: Evidence = evidence()
     assert reach_verdict(seen).cause is Cause.REGISTRY_FAILS
     assert seen.image.host == REGISTRY
+
+
+def test_where_nobody_listens_in_ones_own_network_no_path_is_blamed() -> None:
+    """As with localhost:5000/app and no registry running."""
+    for address in ("127.0.0.1", "192.168.77.5"):
+        verdict = judged(host([system(address)], {address: Outcome.REFUSED}, []))
+        assert (verdict.cause, verdict.finding.confidence) == (Cause.REGISTRY_FAILS, Confidence.LIKELY)
+        assert codes(verdict) == ["tcp-fails"]
+
+
+def test_an_image_for_other_machines_is_told_with_those_that_there_are() -> None:
+    seen = evidence(host(replies=[reply("/v2/", 200), reply(MANIFEST)]))
+    seen.misfit = Choice("linux/riscv64", "", ())
+    verdict = reach_verdict(seen)
+    assert (verdict.cause, verdict.finding.facts[0].values["offered"]) == (Cause.IMAGE_OR_PERMISSION, "-")
+
+
+def test_a_host_for_which_no_time_was_left_is_not_judged() -> None:
+    cut = host(connections={RIGHT: SILENT}, handshakes=[], role="token", name=AUTH)
+    cut.cut = True
+    verdict = judged(host(replies=[reply("/v2/", 401)]), cut)
+    assert (verdict.cause, codes(verdict)) == (Cause.REGISTRY_FAILS, ["incomplete"])
+
+
+def test_a_reply_that_was_cut_short_proves_nothing_and_of_two_the_last_counts() -> None:
+    short = replace(reply(MANIFEST, 0, outcome=SILENT), cut=True)
+    assert codes(judged(host(replies=[reply("/v2/", 401), short]))) == ["incomplete"]
+    again = [reply("/v2/", 200), reply(MANIFEST, 401), reply(MANIFEST), reply(BLOB)]
+    assert judged(host(replies=again)).cause is Cause.ALL_WELL

@@ -168,7 +168,7 @@ def _run_pull(arguments: argparse.Namespace) -> int:
     progress = Style(sys.stderr)
 
     def say(who: str, what: str) -> None:
-        progress.step(f"{_(story.ROLES[who])}: {_(story.STEPS[what])}")
+        progress.step(_("{who}: {what}").format(who=_(story.ROLES[who]), what=_(story.STEPS[what])))
 
     try:
         evidence = asyncio.run(pull.examine(arguments.image, chosen, say))

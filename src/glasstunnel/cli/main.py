@@ -30,6 +30,9 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the program's own); return the exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us, as by >&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the program runs
     words = sys.argv[1:] if argv is None else list(argv)
     arguments = _parser(words).parse_args(words)
     module = importlib.import_module(f"glasstunnel.cli.{arguments.command}")

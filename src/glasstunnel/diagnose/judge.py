@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from glasstunnel.diagnose.addresses import mark
 from glasstunnel.diagnose.causes import Cause, Confidence
 from glasstunnel.diagnose.evidence import Evidence, Handshake, Host, Outcome
 from glasstunnel.diagnose.finding import Fact, Finding, fact
@@ -18,6 +19,7 @@ from glasstunnel.diagnose.view import View, listed, spoke
 
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME = 9, 10, 62  # of X509_verify_cert(3)
 _SKEW = 300.0  # seconds between two clocks that nobody minds
+_OWN = ("loopback", "private")  # addresses to which no path leads that somebody else could block
 _SILENT = (Outcome.TIMEOUT, Outcome.UNREACHABLE)
 
 
@@ -209,6 +211,8 @@ class _Judge:
         told += [
             fact("tcp-fails", address=item.address, port=item.port, outcome=item.outcome) for item in tried
         ]
+        if tried and all(item.outcome is Outcome.REFUSED and mark(item.address) in _OWN for item in tried):
+            return self._found(Cause.REGISTRY_FAILS, Confidence.LIKELY, told)  # nobody listens there
         told += self._view.reach()
         if self._view.let_out():
             return self._found(Cause.BLOCKED_ADDRESS, Confidence.LIKELY, told)

@@ -29,6 +29,7 @@ from glasstunnel.diagnose.options import Options, Resolver
 from glasstunnel.diagnose.probe import outcomes
 
 RECORDS = ("A", "AAAA")
+_INSTANT = 0.5  # seconds within which it is known that no route leads to an address
 
 
 async def look_up(
@@ -158,6 +159,8 @@ async def _ask(
         Exception
     ) as error:  # of three libraries; whatever it is, this question has no answer, and why is told
         outcome, detail = outcomes.of(error)
+        if transport == "https" and outcome is Outcome.UNREACHABLE and time.monotonic() - began > _INSTANT:
+            outcome, detail = Outcome.TIMEOUT, ""  # dnspython gives up before us, and does not say why
     if answers:
         outcome, detail = _outcome(answers[0])
     records = [_records(answer) for answer in answers]
