@@ -19,7 +19,7 @@ import pytest
 from glasstunnel.diagnose.causes import Cause
 from glasstunnel.diagnose.evidence import Connection, Evidence, Host, Outcome
 from glasstunnel.diagnose.image import parse
-from glasstunnel.diagnose.machine import Machine
+from glasstunnel.diagnose.machine import Machine, Proxies
 from glasstunnel.diagnose.options import Options
 from glasstunnel.diagnose.probe import files, pull
 from glasstunnel.diagnose.probe.layers import Layers
@@ -91,18 +91,22 @@ class World:
     registry: Fake
     second: Fake
     third: Fake
+    machine: list[Machine] = field(default_factory=list)
 
-    def pull(self, image: str = "") -> Evidence:
+    def pull(self, image: str = "", machine: Machine | None = None) -> Evidence:
+        self.machine[:] = [machine or Machine(default_route=True)]
         parsed = parse(image or f"{self.registry.name}/team/app")
         return asyncio.run(pull.examine(parsed, Options(resolvers=()), lambda who, what: None))
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(files, "read_machine", lambda: Machine(default_route=True))
-    monkeypatch.setattr(files, "hosts_file", lambda: "")
     with ExitStack() as stack:
-        yield World(*(stack.enter_context(closing(serve(f"127.0.0.{last}"))) for last in (1, 2, 3)))
+        first, second, third = (stack.enter_context(closing(serve(f"127.0.0.{last}"))) for last in (1, 2, 3))
+        world = World(first, second, third)
+        monkeypatch.setattr(files, "read_machine", lambda: world.machine[0])
+        monkeypatch.setattr(files, "hosts_file", lambda: "")
+        yield world
 
 
 def ok(body: bytes = b"{}") -> Answer:
@@ -296,3 +300,20 @@ def test_an_insecure_registry_without_a_port_is_tried_at_80(monkeypatch: pytest.
     layers = Layers(Options(resolvers=()), Machine(), lambda who, what: None, float("inf"))
     asyncio.run(layers.examine(host))
     assert (host.port, host.plain, tried) == (80, True, [("127.0.0.1", 443), ("127.0.0.1", 80)])
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://127.0.0.1:99999", "http://PROXY:PORT", "ftp://127.0.0.1:1", "http://[::1", "http://:"]
+)
+def test_a_proxy_that_is_none_is_a_broken_proxy_whatever_its_url(
+    world: World, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def leave_alone(layers: Layers, host: Host) -> None:
+        """The registry is outside: its own layers are not looked at."""
+
+    monkeypatch.setattr(Layers, "examine", leave_alone)
+    machine = Machine(default_route=True, environment=Proxies("environment", proxy, proxy))
+    seen = world.pull("192.0.2.1/app", machine)
+    verdict = reach_verdict(seen)
+    assert verdict.cause is Cause.PROXY_BROKEN
+    assert verdict.finding.facts[0].values["proxy"] == proxy

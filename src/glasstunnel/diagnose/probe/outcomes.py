@@ -41,7 +41,8 @@ def of(error: BaseException) -> tuple[Outcome, str]:
             return outcome, os.strerror(cause.errno) if outcome is Outcome.UNREACHABLE else ""
     if isinstance(error, httpx2.ConnectError):
         return Outcome.UNREACHABLE, "no connection"
-    return Outcome.FAILED, " ".join(str(error).split()) or type(error).__name__
+    said = next((cause for cause in _chain(error) if not isinstance(cause, BaseExceptionGroup)), error)
+    return Outcome.FAILED, " ".join(str(said).split()) or type(said).__name__
 
 
 def of_tls(error: ssl.SSLError) -> tuple[Outcome, str]:

@@ -96,7 +96,7 @@ async def fetch(
             outcome, detail = Outcome.CLOSED, str(error)
     except httpx2.TimeoutException:
         outcome = Outcome.TIMEOUT
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+    except Exception as error:  # of several libraries, a proxy's URL may be anything; why is told
         outcome, detail = outcomes.of(error)
     if location:
         kept["location"] = location.partition("?")[0]
