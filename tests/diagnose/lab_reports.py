@@ -19,10 +19,11 @@ _STEADY = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+\.\d s", "2026-11-28 12:00:00 UTC, N s"),
     (r"\b\d+(?:\.\d+)? (ms\b|毫秒)", r"N \1"),
     (r"\b\d+ 秒(里|前|之后)", r"N 秒\1"),
-    (r"(received|sent)   ( *)\d+ -> \d+", r"\1   \2N -> N"),
+    (r"(接收|发送)  \d+ -> \d+", r"\1  N -> N"),
     (r"(有|其中) \d+ 个", r"\1 N 个"),
-    (r"( drops .*)\bno_route \d+(, )?", r"\1"),  # what the kernel itself sends into a new interface
-    (r" *drops *\n", ""),
+    (r"( 丢弃  .*)\bno_route \d+(, )?", r"\1"),  # what the kernel itself sends into a new interface
+    (r" *丢弃  \n", ""),
+    (r"\b((?:unknown|wrong|bad|old)_\w+) \d+", r"\1 N"),
     (r"收到 [1-9]\d* 字节", "收到 N 字节"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?!,)", "YYYY-MM-DD HH:MM:SS UTC"),
     (r"'[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT'", "'Day, DD Mon YYYY HH:MM:SS GMT'"),

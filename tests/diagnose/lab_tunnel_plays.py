@@ -45,15 +45,15 @@ def scenarios(**given: Scenario) -> Callable[[Play], Play]:
         "large-packets-lost",
         CERTAIN,
         ("large-lost", "mtu-hole", "outside-path", "right-mtu"),
-        ("mtu",),
+        ("mtu", "mend-path"),
         "all-well",
     ),
     filtered_here=Scenario("firewall", CERTAIN, ("filtered",), ("filter",)),
-    no_route=Scenario("no-route", CERTAIN, ("no-route",), ("path",)),
+    no_route=Scenario("no-route", CERTAIN, ("no-route",), ("route-out",)),
     endpoint_through_tunnel=Scenario("endpoint-through-tunnel", CERTAIN, ("through-tunnel",), ("go-around",)),
-    not_routed=Scenario("not-routed", CERTAIN, ("not-routed",), ("route",)),
+    not_routed=Scenario("not-routed", CERTAIN, ("not-routed",), ("route",), "all-well"),
     interface_down=Scenario(
-        "interface-down", CERTAIN, ("interface-down",), ("link-up",), notes=("not-asked",)
+        "interface-down", CERTAIN, ("interface-down",), ("up-again",), "all-well", ("not-asked",)
     ),
 )
 def one_after_the_other(stage: Stage) -> Iterator[Diagnosis]:
@@ -70,10 +70,10 @@ def one_after_the_other(stage: Stage) -> Iterator[Diagnosis]:
         yield stage.look()
         there(stage.ours, "ip", "route", "del", *route.split())
     there(stage.ours, "ip", "route", "replace", inner, "dev", "eth0")
-    yield stage.look()
+    yield stage.mended(stage.look())
     there(stage.ours, "ip", "route", "replace", inner, "dev", name)
     there(stage.ours, "ip", "link", "set", name, "down")
-    yield stage.look()
+    yield stage.mended(stage.look())
 
 
 @scenarios(
@@ -86,7 +86,9 @@ def preshared_keys(stage: Stage) -> Iterator[Diagnosis]:
 
 
 @scenarios(
-    we_have_wrong_key=Scenario("we-have-wrong-key", LIKELY, ("unknown-peer",), ("ask-their-key",)),
+    we_have_wrong_key=Scenario(
+        "we-have-wrong-key", LIKELY, ("unknown-peer",), ("show-their-key", "their-key")
+    ),
     peer_has_wrong_key=Scenario("peer-has-wrong-key", LIKELY, ("wrong-mac1",), ("tell-own-key",)),
 )
 def whose_key(stage: Stage) -> Iterator[Diagnosis]:
@@ -110,7 +112,9 @@ def nobody_there(stage: Stage) -> Iterator[Diagnosis]:
 
 
 @scenarios(
-    nothing_answers=Scenario("no-data", LIKELY, ("no-answer", "opened-there"), ("look-there",)),
+    nothing_answers=Scenario(
+        "no-data", LIKELY, ("no-answer", "opened-there"), ("allowed-there", "look-inside")
+    ),
 )
 def host_that_does_not_answer(stage: Stage) -> Iterator[Diagnosis]:
     """A peer that opens but does not answer has its handshake."""
@@ -121,7 +125,7 @@ def host_that_does_not_answer(stage: Stage) -> Iterator[Diagnosis]:
 
 @scenarios(
     not_allowed=Scenario(
-        "allowed-ips-missing", CERTAIN, ("no-answer", "not-allowed"), ("add-allowed",), "all-well"
+        "allowed-ips-missing", CERTAIN, ("refused", "not-allowed"), ("add-allowed",), "all-well"
     ),
     forwarding_off=Scenario("forwarding-off", CERTAIN, ("forwarding-off",), ("forward",), "no-masquerade"),
     no_masquerade=Scenario("no-masquerade", LIKELY, ("untranslated",), ("masquerade",), "all-well"),

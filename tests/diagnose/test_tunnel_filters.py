@@ -337,3 +337,17 @@ def test_whether_a_source_is_translated_cannot_be_told_if_it_hangs_on_what_is_no
 ) -> None:
     assert translated(document) is None
     assert translated(nat([MARK, ACCEPT])) is False
+
+
+@pytest.mark.parametrize(
+    ("table", "chain", "owners"),
+    [
+        ("filter", "ufw-before-input", ["ufw"]),
+        ("firewalld", "filter_INPUT", ["firewalld"]),
+        ("filter", "DOCKER-USER", ["docker"]),
+        ("f", "c", []),
+    ],
+)
+def test_who_writes_rules_is_known_by_their_names(table: str, chain: str, owners: list[str]) -> None:
+    named = {"family": "ip", "table": table, "name": chain}
+    assert Ruleset({"nftables": [{"chain": named}]}).owners == owners

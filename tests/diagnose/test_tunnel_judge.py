@@ -460,8 +460,11 @@ def test_what_could_not_be_seen_is_told_and_so_is_a_local_network_that_is_taken_
     [
         (NatLife(25, 30), "nat-forgets"),
         (NatLife(180), "nat-outlasts"),
-        (NatLife(20, 0, True), "nat-disturbed"),
-        (NatLife(20, 60, True), "nat-disturbed"),
+        (NatLife(20, 0, True), "nat-at-least"),
+        (NatLife(20, 60, True), "nat-at-least"),
+        (NatLife(0, 0, True), "nat-disturbed"),
+        (NatLife(0, 5), "nat-shorter"),
+        (NatLife(0, 5, True), "nat-shorter"),
     ],
 )
 def test_how_long_a_nat_remembers_is_a_note(life: NatLife, code: str) -> None:
@@ -490,3 +493,32 @@ def test_a_session_that_stands_excuses_no_way_that_has_been_closed_since(
     assert judged(evidence(standing(echoes=unanswered, **facts)))[0] is cause
     assert judged(evidence(standing(**facts)))[0] is Cause.ALL_WELL
     assert judged(evidence(standing(echoes=unanswered, keepalive_came=True, **facts)))[0] is Cause.NO_DATA
+
+
+GUEST: dict[str, Any] = {"configured": "", "key": OTHER}
+AWAY: dict[str, Any] = {**GUEST, "endpoint": "", "outward": None, "backward": None, "outside": None}
+
+
+def test_a_guest_of_a_server_that_serves_others_may_have_left() -> None:
+    served, left = standing(configured=""), peer(NOW - 900, **GUEST)
+    assert judged(evidence(served, left))[0] is Cause.ALL_WELL
+    assert notes(evidence(served, left)) == ["gone"]
+    assert judged(evidence(left))[0] is Cause.SILENT  # the only one, or the one that was asked about
+    assert judged(evidence(left, peer(NOW - 900, configured="")))[0] is Cause.SILENT  # nobody is served
+    ours_to_begin = peer(NOW - 900, key=OTHER)
+    assert judged(evidence(served, ours_to_begin))[0] is Cause.SILENT
+
+
+def test_a_stranger_accuses_no_peer_that_has_spoken() -> None:
+    left, stranger = peer(NOW - 900, **GUEST), {"unknown_peer": 1}
+    assert judged(evidence(standing(configured=""), left, drops=stranger))[0] is Cause.ALL_WELL
+
+
+@pytest.mark.parametrize(("sure", "confidence"), [(True, LIKELY), (False, POSSIBLE)])
+def test_a_server_whose_filter_drops_a_first_datagram_is_told(sure: bool, confidence: Confidence) -> None:
+    lost = [Filtered("input", "inner", "inet f c 1"), Filtered("input", "first", "inet f c 2", sure)]
+    seen = evidence(peer(**AWAY), filtered=lost)
+    assert judged(seen)[:2] == (Cause.FIREWALL, confidence)
+    assert values(seen, "filtered" if sure else "filtered-maybe")["rule"] == "inet f c 2"
+    assert judged(evidence(standing(configured=""), peer(**AWAY), filtered=lost))[0] is Cause.ALL_WELL
+    assert judged(evidence(peer(**AWAY), filtered=lost[:1]))[0] is Cause.ALL_WELL

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from glasstunnel.diagnose.addresses import Mask
 from glasstunnel.diagnose.finding import fact
 from glasstunnel.diagnose.report import json_text
@@ -12,6 +14,7 @@ from glasstunnel.diagnose.tunnel.report import as_json, as_text, own_addresses, 
 from glasstunnel.diagnose.tunnel.story import GOT, told
 from tests.diagnose.tunnel_seen import (
     ENDPOINT,
+    FILE,
     HERE,
     INNER,
     KEY,
@@ -45,15 +48,15 @@ def test_the_text_has_verdict_cause_evidence_and_what_was_seen_in_this_order() -
         "  - 10.9.0.2 answers after 1.5 ms\n"
         "\n"
         "Layers:\n"
-        "  interface  up, mtu 1420, 10.9.0.1/24 (ours)\n"
-        f"  key        {OWN}, port 51001, mark 0x0\n"
-        f"  peer       {KEY}\n"
-        f"    endpoint   {ENDPOINT} (configured {ENDPOINT})\n"
-        "    allowed    10.9.0.2/32\n"
-        "    received   0 -> 0 bytes\n"
-        "    sent       0 -> 0 bytes\n"
-        "    route      eth0\n"
-        "    echo       10.9.0.2 answer 1.5 ms\n"
+        "  interface  up, MTU 1420, 10.9.0.1/24, our device\n"
+        f"  public key  {OWN}, port 51001, mark 0x0\n"
+        f"  peer  {KEY}\n"
+        f"    endpoint  {ENDPOINT}\n"
+        "    allowed IPs  10.9.0.2/32\n"
+        "    received  0 -> 0 bytes\n"
+        "    sent  0 -> 0 bytes\n"
+        "    way out  eth0\n"
+        "    echo  10.9.0.2: answered 1.5 ms\n"
     )
 
 
@@ -62,8 +65,8 @@ def test_what_fails_besides_and_what_is_to_know_have_their_own_paragraphs() -> N
     seen = evidence(peer(outside=refused), peer(key=OTHER), unknown=["no-ruleset"])
     text = shown(seen)
     assert "Cause: endpoint-closed (pppppppp…), certain\n" in text
-    assert f"  - a datagram to {ENDPOINT}: port unreachable (says {THERE})\n" in text
-    assert "Besides: the peer says nothing [silent (qqqqqqqq…), certain]\n" in text
+    assert f"  - a datagram to {ENDPOINT}: port unreachable, says {THERE}\n" in text
+    assert "Besides: the peer says nothing (silent (qqqqqqqq…), certain)\n" in text
     assert "To know besides:\n  - the rules of the packet filter could not be read (nft)\n" in text
 
 
@@ -82,26 +85,26 @@ def test_counters_refusals_and_sizes_are_among_the_layers() -> None:
     )
     text = shown(seen)
     for line in (
-        "  drops      wrong_mac1 1, wrong_source 2",
-        "    drops      wrong_source 2",
-        f"    knock      port unreachable {THERE}",
-        "    echo       10.9.0.2 administratively prohibited 10.9.0.254",
-        "    size       10.9.0.2 inside: 1232 passes, 1233 lost",
-        f"    size       {THERE} outside: 1472 passes, none lost",
-        f"  key        {OWN}, port 51001, mark 0xca6c",
-        "    endpoint   -",
-        "    allowed    -",
-        "    route      ENETUNREACH",
+        "  dropped  wrong_mac1 1, wrong_source 2",
+        "    dropped  wrong_source 2",
+        f"    knock  port unreachable, says {THERE}",
+        "    echo  10.9.0.2: administratively prohibited, says 10.9.0.254",
+        "    size inside  10.9.0.2: 1232 bytes pass, 1233 do not",
+        f"    size outside  {THERE}: 1472 bytes pass",
+        f"  public key  {OWN}, port 51001, mark 0xca6c",
+        "    endpoint  -",
+        "    allowed IPs  -",
+        "    way out  ENETUNREACH",
     ):
         assert f"{line}\n" in text
 
 
 def test_an_interface_that_is_down_or_nowhere_is_told() -> None:
-    assert "interface  down, mtu 0, - (ours)\n" in shown(evidence(interface=Interface(up=False)))
+    assert "interface  down, MTU 0, -, our device\n" in shown(evidence(interface=Interface(up=False)))
     nowhere = evidence(kind=Kind.FILE, interface=Interface(exists=False, up=False), public_key="")
-    assert "interface  none, mtu 0, - (file)\n" in shown(nowhere)
-    assert "key        -, port 51001, mark 0x0\n" in shown(nowhere)
-    assert "route" not in shown(evidence(peer(outward=None)))
+    assert "interface  none here, MTU 0, -, no device, a configuration only\n" in shown(nowhere)
+    assert "public key  -, port 51001, mark 0x0\n" in shown(nowhere)
+    assert "way out" not in shown(evidence(peer(outward=None)))
 
 
 def test_the_json_report_has_the_verdict_the_remedies_and_everything_that_was_seen() -> None:
@@ -136,19 +139,55 @@ def test_a_report_that_is_shown_hides_the_users_own_addresses_and_networks() -> 
 
 def test_what_came_of_a_packet_is_told_in_the_readers_language() -> None:
     words = {GOT[Got.SILENCE]: "一直没有回答"}
-    sentence = told(
-        fact("no-answer", address=INNER, got=Got.SILENCE, by="-"), lambda text: words.get(text, text)
-    )
-    assert sentence == "一直没有回答, after an echo request to 10.9.0.2 (says -)"
+    sentence = told(fact("no-answer", address=INNER, got=Got.SILENCE), lambda text: words.get(text, text))
+    assert sentence == "an echo request to 10.9.0.2: 一直没有回答"
 
 
 def test_what_is_printed_hides_own_addresses_but_in_the_commands_which_need_them() -> None:
     lost = standing(ways=[Way(INNER, interface="eth0", prefix=f"{INNER}/32")])
     status, text = printed(evidence(lost), str)
     report, _, commands = text.partition("\nWhat follows holds addresses or passwords of your own")
-    assert (status, INNER in report, f"ip route add {INNER}/32 dev {NAME}" in commands) == (27, False, True)
+    assert (status, INNER in report, f"ip route prepend {INNER}/32 dev {NAME}" in commands) == (
+        27,
+        False,
+        True,
+    )
     assert INNER in printed(evidence(lost), str, unmasked=True)[1].partition("\nWhat follows")[0]
     assert "What follows" not in printed(evidence(standing()), str)[1]
     status, document = printed(evidence(lost), str, in_json=True)
     assert (json.loads(document)["verdict"]["exit_status"], INNER in document) == (status, False)
     assert INNER in printed(evidence(lost), str, in_json=True, unmasked=True)[1]
+
+
+def test_the_configured_endpoint_is_told_where_it_is_not_the_one_in_use() -> None:
+    assert f"endpoint  {ENDPOINT} (configured: home.example:51820)\n" in shown(
+        evidence(standing(configured="home.example:51820"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        (FILE, "To keep it, in /etc/wireguard/wg0.conf:\n     [Interface]\n     MTU = 1400\n"),
+        ("", "To keep it, in the tunnel's configuration:\n     [Interface]\n     MTU = 1400\n"),
+    ],
+)
+def test_lines_for_a_file_stand_below_the_commands(file: str, line: str) -> None:
+    small = standing(searches=[Search(INNER, False, 1400, 1401)])
+    assert f"mtu 1400\n   {line}   To undo it:\n" in printed(evidence(small, file=file), str)[1]
+
+
+def test_lines_without_commands_are_for_the_configuration_here_or_there() -> None:
+    own = evidence(own_key_as_peer=True)
+    assert "   In /etc/wireguard/wg0.conf:\n     [Peer]\n" in printed(own, str)[1]
+    own.file = ""
+    assert "   In its configuration:\n     [Peer]\n" in printed(own, str)[1]
+    theirs = printed(evidence(peer(), drops={"wrong_mac1": 1}), str)[1]
+    assert f"   In the configuration there:\n     [Peer]\n     PublicKey = {OWN}\n" in theirs
+
+
+def test_who_refuses_an_echo_request_is_named() -> None:
+    refused = echo(Got.PROHIBITED, by="10.9.0.254")
+    assert f"  - an echo request to {INNER}: administratively prohibited, says 10.9.0.254\n" in shown(
+        evidence(standing(echoes=[refused]))
+    )

@@ -22,6 +22,7 @@ ENDPOINT, THERE, HERE = "198.51.100.2:51820", "198.51.100.2", "192.0.2.1"
 INNER, OURS, OUT = "10.9.0.2", "10.9.0.1", "203.0.113.7"
 NOW = 1_800_000_000.0
 NAME, CABLE = "wg0", "eth0"
+FILE = f"/etc/wireguard/{NAME}.conf"
 OUTWARD = Way(THERE, interface=CABLE, mtu=1500)
 BACKWARD = Way(HERE, source=THERE, comes_in=CABLE, interface="lo")
 SILENCE = Reply(THERE, 60, Got.SILENCE)
@@ -66,7 +67,8 @@ def evidence(*peers: Peer, kind: Kind = Kind.OURS, **facts: Any) -> Evidence:
         "seconds": 6.5,
         "public_key": OWN,
         "listen_port": 51001,
-        "file": NAME,
+        "subject": NAME,
+        "file": FILE,
         "interface": Interface(True, True, 1420, (f"{OURS}/24",)),
         "local": Local(networks=(("192.0.2.0/24", CABLE),), forwarding={4: True, 6: True}),
     }

@@ -21,3 +21,5 @@ class Remedy:
     undo: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()  # keys of the story's WARNINGS
     as_root: bool = True  # else by whoever pulls
+    file: str = ""  # that has to hold these lines, or it does not last
+    lines: tuple[str, ...] = ()

@@ -46,19 +46,18 @@ def as_json(verdict: Verdict, remedies: Iterable[Remedy], evidence: Evidence) ->
             "exit_status": verdict.exit_status,
             "also": [_finding(finding) for finding in verdict.also],
         },
-        "remedies": [
-            {
-                "code": remedy.code,
-                "title": REMEDIES[remedy.code],
-                "heeded_by": remedy.heeded_by,
-                "commands": list(remedy.commands),
-                "undo": list(remedy.undo),
-                "as_root": remedy.as_root,
-                "warnings": [WARNINGS[code] for code in remedy.warnings],
-            }
-            for remedy in remedies
-        ],
+        "remedies": [remedy_as_json(remedy) for remedy in remedies],
         "layers": _seen(evidence),
+    }
+
+
+def remedy_as_json(
+    remedy: Remedy, titles: Mapping[str, str] = REMEDIES, cautions: Mapping[str, str] = WARNINGS
+) -> dict[str, object]:
+    """A way to mend it, as values."""
+    return dataclasses.asdict(remedy) | {
+        "title": titles[remedy.code],
+        "warnings": [cautions[code] for code in remedy.warnings],
     }
 
 
@@ -95,7 +94,7 @@ def json_text(document: dict[str, object], mask: Callable[[str], str], *, whole:
     for remedy, before in zip(shown["remedies"], plain["remedies"], strict=True):
         if whole:
             remedy |= before
-        remedy["masked"] = any(remedy[key] != before[key] for key in ("commands", "undo"))
+        remedy["masked"] = any(remedy[key] != before[key] for key in ("commands", "undo", "lines"))
     return json.dumps(shown, indent=2, ensure_ascii=False)
 
 
@@ -151,14 +150,25 @@ def remedies_as_text(
     lines: list[str] = []
     for number, remedy in enumerate(remedies, 1):
         title = _(titles[remedy.code])
-        lines += ["", f"{number}. {title}" + (_(" (as root)") if remedy.commands and remedy.as_root else "")]
+        is_here = remedy.commands and remedy.as_root and remedy.heeded_by
+        lines += ["", f"{number}. {title}" + (_(" (as root)") if is_here else "")]
         lines += [
             "   " + _("Beware: {warning}").format(warning=_(cautions[code])) for code in remedy.warnings
         ]
         lines += [f"     {command}" for command in remedy.commands]
+        if remedy.lines:
+            lines += ["   " + _kept(remedy, _), *(f"     {line}" for line in remedy.lines)]
         if remedy.undo:
             lines += ["   " + _("To undo it:"), *(f"     {command}" for command in remedy.undo)]
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def _kept(remedy: Remedy, _: Translate) -> str:
+    if remedy.file:
+        return (_("To keep it, in {file}:") if remedy.commands else _("In {file}:")).format(file=remedy.file)
+    if not remedy.heeded_by:
+        return _("In the configuration there:")
+    return _("To keep it, in the tunnel's configuration:") if remedy.commands else _("In its configuration:")
 
 
 def shown(

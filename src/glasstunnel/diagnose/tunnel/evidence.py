@@ -178,7 +178,8 @@ class Evidence:
 
     name: str
     kind: Kind
-    file: str = ""  # the configuration's path, or its name where that is enough; "" if none was found
+    subject: str = ""  # what to call the configuration: its name where that was enough, else its path
+    file: str = ""  # the configuration's path; "" if none was found
     now: float = 0
     seconds: float = 0
     public_key: str = ""
@@ -192,5 +193,6 @@ class Evidence:
     doubled: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # prefix and its several peers
     own_key_as_peer: bool = False  # in the configuration; a device passes over such a peer
     filtered: list[Filtered] = field(default_factory=list)
+    filter_owners: list[str] = field(default_factory=list)  # of rules: "ufw", "firewalld", "docker"
     target: Target | None = None
     unknown: list[str] = field(default_factory=list)  # codes of what this could not see

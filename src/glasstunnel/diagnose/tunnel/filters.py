@@ -72,6 +72,18 @@ class Ruleset:
             if rule := item.get("rule"):
                 self._rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule)
 
+    @property
+    def owners(self) -> list[str]:
+        """Which programs have written rules here, as far as names tell."""
+        names = {chain["name"] for chain in self._chains}
+        tables = {chain["table"] for chain in self._chains}
+        found = {
+            "ufw": any(name.startswith("ufw-") for name in names),
+            "firewalld": "firewalld" in tables,
+            "docker": "DOCKER-USER" in names,
+        }
+        return [name for name, is_there in found.items() if is_there]
+
     def drops(self, hook: str, packet: Packet) -> Hit | None:
         """The rule or policy that drops a packet at this hook, if one does."""
         unsure: Hit | None = None

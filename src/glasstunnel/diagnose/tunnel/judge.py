@@ -106,6 +106,16 @@ def _route(evidence: Evidence, peer: Peer) -> Finding | None:
     return None
 
 
+def _first(evidence: Evidence, peer: Peer) -> Finding | None:
+    """A peer that has to begin cannot, for the filter here drops what it would begin with."""
+    if peer.endpoint or not _is_server(evidence, peer) or any(one.after.handshake for one in evidence.peers):
+        return None
+    for one in evidence.filtered:
+        if one.what == "first":
+            return Finding(Cause.FIREWALL, _LIKELY if one.sure else _POSSIBLE, (filter_fact(one),), peer.key)
+    return None
+
+
 def _filters(evidence: Evidence, peer: Peer) -> Finding | None:
     """What this machine itself does to the datagrams."""
     if _works(evidence, peer):
@@ -128,7 +138,8 @@ def _icmp(evidence: Evidence, peer: Peer) -> Finding | None:
     reply = peer.outside
     if _works(evidence, peer) or reply is None or reply.got not in _ICMP:
         return None
-    facts = (fact("icmp", endpoint=peer.endpoint, got=reply.got, by=reply.by or "-"),)
+    who = {"by": reply.by} if reply.by else {}
+    facts = (fact("icmp" if reply.by else "icmp-here", endpoint=peer.endpoint, got=reply.got, **who),)
     host = peer.endpoint.rpartition(":")[0].strip("[]")
     sure = reply.got is not Got.PORT_UNREACHABLE or reply.by == host
     return Finding(_ICMP[reply.got], _CERTAIN if sure else _LIKELY, facts, peer.key)
@@ -156,8 +167,8 @@ def _keys(evidence: Evidence, peer: Peer) -> Finding | None:
     ):
         count = evidence.drops.get(reason, 0)
         grown = count - evidence.drops_before.get(reason, 0)
-        # What a stranger sent some time ago accuses none of several peers that are somewhere or nowhere.
-        if grown or (count and (alone or peer.endpoint)):
+        # What a stranger sends accuses none of several peers that have spoken, or have never had to.
+        if count and (alone or (not peer.after.handshake and (grown or peer.endpoint))):
             facts = (fact(reason.replace("_", "-"), count=count, now=grown, key=short(evidence.public_key)),)
             return Finding(cause, _LIKELY if grown and alone else _POSSIBLE, facts, peer.key)
     return None
@@ -199,6 +210,8 @@ def _silence(evidence: Evidence, peer: Peer) -> Finding | None:
         return None
     if _works(evidence, peer) or (_has_session(evidence, peer) and peer.waited < _REKEY_TIMEOUT):
         return None
+    if _has_left(evidence, peer):
+        return None
     facts = [fact("nothing-came", endpoint=peer.endpoint, seconds=f"{evidence.seconds:.0f}")]
     facts += [filter_fact(one) for one in evidence.filtered if one.what == "outer"]
     facts.append(fact("silence-hides"))
@@ -207,6 +220,7 @@ def _silence(evidence: Evidence, peer: Peer) -> Finding | None:
 
 _LAYERS: tuple[Callable[[Evidence, Peer], Finding | None], ...] = (
     _endpoint,
+    _first,
     _route,
     _filters,
     _keys_now,
@@ -230,6 +244,12 @@ def _works(evidence: Evidence, peer: Peer) -> bool:
     """Whether the session is of use, as far as can be told: one may stand whose way is closed meanwhile."""
     unanswered = peer.echoes and all(reply.got is not Got.ANSWER for reply in peer.echoes)
     return peer.is_fresh or (_has_session(evidence, peer) and (not unanswered or peer.keepalive_came))
+
+
+def _has_left(evidence: Evidence, peer: Peer) -> bool:
+    """Whether it is a guest of a server that serves others: such come and go."""
+    others = any(_has_session(evidence, one) for one in evidence.peers if one is not peer)
+    return others and _is_server(evidence, peer) and peer.after.handshake > 0
 
 
 def short(key: str) -> str:
@@ -280,3 +300,5 @@ def _notes(evidence: Evidence) -> Iterator[Fact]:
             yield fact("old-timestamp", count=count, now=peer.grown("old_timestamp"))
         if not peer.endpoint and not peer.after.handshake and evidence.kind is not Kind.FILE:
             yield fact("never-spoke", key=short(peer.key))
+        if not _has_session(evidence, peer) and _has_left(evidence, peer):
+            yield fact("gone", key=short(peer.key), age=round(evidence.now - peer.after.handshake))

@@ -12,7 +12,7 @@ from glasstunnel.diagnose.causes import Confidence
 from glasstunnel.diagnose.finding import Fact, fact
 from glasstunnel.diagnose.tunnel import natlife, targets
 from glasstunnel.diagnose.tunnel.causes import Cause
-from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Kind, NatLife, Peer, Target, Way
+from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Kind, NatLife, Peer, Reply, Target, Way
 from glasstunnel.diagnose.tunnel.finding import Finding
 
 _CERTAIN, _LIKELY, _POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -80,9 +80,7 @@ def _echoes(evidence: Evidence, peer: Peer) -> Finding | None:
     """Small packets come back, or why not."""
     if not peer.echoes or _answered(peer):
         return None
-    facts = [
-        fact("no-answer", address=reply.address, got=reply.got, by=reply.by or "-") for reply in peer.echoes
-    ]
+    facts = [unanswered(reply) for reply in peer.echoes]
     inner = [one for one in evidence.filtered if one.what == "inner"]
     if inner or any(reply.got in (Got.PROHIBITED, Got.NOT_PERMITTED) for reply in peer.echoes):
         rules = [
@@ -96,6 +94,13 @@ def _echoes(evidence: Evidence, peer: Peer) -> Finding | None:
         return Finding(Cause.NO_DATA, _LIKELY, tuple(facts), peer.key)
     facts.append(fact("not-opened-there"))
     return Finding(Cause.NO_DATA, _POSSIBLE, tuple(facts), peer.key)
+
+
+def unanswered(reply: Reply) -> Fact:
+    """What came of an echo request instead of its answer."""
+    if reply.by:
+        return fact("refused", address=reply.address, got=reply.got, by=reply.by)
+    return fact("no-answer", address=reply.address, got=reply.got)
 
 
 def _large(evidence: Evidence, peer: Peer) -> Finding | None:
@@ -132,7 +137,7 @@ def _beyond(evidence: Evidence, found: Target) -> Finding | None:
     """Through the tunnel: the peer has to forward."""
     if found.answered is None or found.answered.got is Got.ANSWER:
         return None
-    silent = fact("no-answer", address=found.address, got=found.answered.got, by=found.answered.by or "-")
+    silent = unanswered(found.answered)
     owner = next((one for one in evidence.peers if targets.is_through(found.address, one.allowed_ips)), None)
     if owner is None:
         facts = (silent, fact("not-allowed", address=found.address))
@@ -197,8 +202,13 @@ def well_facts(evidence: Evidence) -> list[Fact]:
 
 def nat_fact(life: NatLife) -> Fact:
     """What was measured of the NAT, with the line that follows."""
+    if life.lost and not life.survived:
+        return fact("nat-shorter", lost=life.lost, keepalive=natlife.right_keepalive(life))
+    if life.disturbed and life.survived:
+        keepalive = natlife.right_keepalive(life)
+        return fact("nat-at-least", survived=life.survived, keepalive=keepalive)
     if life.disturbed:
-        return fact("nat-disturbed", survived=life.survived)
+        return fact("nat-disturbed")
     if not life.lost:
         return fact("nat-outlasts", survived=life.survived)
     return fact(

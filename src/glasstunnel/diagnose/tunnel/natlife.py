@@ -3,7 +3,8 @@
 Rule: it is measured from outside of the NAT, where the tunnel's other end is reached only as long as its NAT
 remembers it: silence, then an echo request into the tunnel, each time a longer one, until none is answered.
 What either end sends by itself meanwhile keeps the way open, so such a silence does not count, and one begins
-only after the passive keepalive with which this end acknowledges the last answer. Time is a parameter.
+only after the passive keepalive with which this end acknowledges the last answer, but for one that is over
+before that is sent. Time is a parameter.
 Section: RFC 4787 §4.3; RFC 5780 §4.6, which needs a server for what here the tunnel does; WP §6.5.
 """
 
@@ -12,10 +13,10 @@ from typing import Final
 
 from glasstunnel.diagnose.tunnel.evidence import NatLife
 
-SILENCES: Final = (10, 15, 20, 25, 30, 45, 60, 90, 120, 150, 180)
+SILENCES: Final = (5, 8, 10, 15, 20, 25, 30, 45, 60, 90, 120, 150, 180)
 """Seconds; RFC 4787 asks NATs for 120 at the least, Linux keeps a two-way flow for 120."""
-_MARGIN = 5  # seconds by which a keepalive has to come before the end
-_SHORTEST = 5
+_MARGIN = 5  # seconds by which a keepalive has to come before the end, or a quarter of a short silence
+_SOON = 10  # seconds: KEEPALIVE_TIMEOUT, WP §6.5
 
 
 def measure(
@@ -32,7 +33,7 @@ def measure(
         wait: lets so many seconds pass, in which nobody sends anything for us.
         echo: whether the peer answers now.
         passed: bytes that have come from the peer and gone to it so far.
-        settle: seconds after which a passive keepalive has certainly been sent.
+        settle: seconds after which a passive keepalive has certainly been sent; before long silences.
         silences: seconds, ascending.
         say: is told each silence before it begins.
     """
@@ -40,7 +41,8 @@ def measure(
     disturbed = False
     for silence in silences:
         say(silence)
-        wait(settle)
+        if silence >= _SOON:
+            wait(settle)
         before = passed()
         wait(silence)
         spoke = passed() != before
@@ -54,6 +56,7 @@ def measure(
 
 def right_keepalive(life: NatLife) -> int:
     """The line ``PersistentKeepalive =`` for the end behind the NAT, 0 if none is needed."""
-    if not life.lost:
+    if not life.lost and not life.disturbed:
         return 0
-    return max(_SHORTEST, (life.survived or life.lost // 2) - _MARGIN)
+    most = life.survived or life.lost // 2
+    return max(1, most - min(_MARGIN, -(-most // 4)))

@@ -12,13 +12,13 @@ from ipaddress import ip_interface
 from glasstunnel import __version__
 from glasstunnel.diagnose.addresses import Mask
 from glasstunnel.diagnose.remedy import Remedy
-from glasstunnel.diagnose.report import json_text, remedies_as_text, shown
-from glasstunnel.diagnose.story import CONFIDENCES, Translate
-from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Peer
+from glasstunnel.diagnose.report import json_text, remedies_as_text, remedy_as_json, shown
+from glasstunnel.diagnose.story import CONFIDENCES, N_, Translate
+from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Peer, Reply, Search
 from glasstunnel.diagnose.tunnel.finding import Finding, Verdict
 from glasstunnel.diagnose.tunnel.judge import reach_verdict, short
 from glasstunnel.diagnose.tunnel.remedies import remedies
-from glasstunnel.diagnose.tunnel.story import CAUSES, REMEDIES, WARNINGS, told
+from glasstunnel.diagnose.tunnel.story import CAUSES, GOT, KINDS, REMEDIES, WARNINGS, told
 
 FORMAT = 1
 """Raised when a field of the JSON report changes its meaning or goes."""
@@ -50,17 +50,7 @@ def as_json(verdict: Verdict, ways: Iterable[Remedy], evidence: Evidence) -> dic
             "also": [_finding(finding) for finding in verdict.also],
             "notes": [{"code": fact.code, **fact.values, "text": told(fact, str)} for fact in verdict.notes],
         },
-        "remedies": [
-            {
-                "code": remedy.code,
-                "title": REMEDIES[remedy.code],
-                "heeded_by": remedy.heeded_by,
-                "commands": list(remedy.commands),
-                "undo": list(remedy.undo),
-                "warnings": [WARNINGS[code] for code in remedy.warnings],
-            }
-            for remedy in ways
-        ],
+        "remedies": [remedy_as_json(remedy, REMEDIES, WARNINGS) for remedy in ways],
         "layers": dataclasses.asdict(evidence),
     }
 
@@ -96,58 +86,76 @@ def as_text(verdict: Verdict, evidence: Evidence, _: Translate, version: str) ->
         *(f"  - {told(fact, _)}" for fact in verdict.finding.facts),
     ]
     for other in verdict.also:
-        sentence = f"{_(CAUSES[other.cause])} [{_caused(other, _)}]"
+        sentence = _("{sentence} ({why})").format(sentence=_(CAUSES[other.cause]), why=_caused(other, _))
         lines += ["", _("Besides: {sentence}").format(sentence=sentence)]
         lines += [f"  - {told(fact, _)}" for fact in other.facts]
     if verdict.notes:
         lines += ["", _("To know besides:"), *(f"  - {told(fact, _)}" for fact in verdict.notes)]
-    lines += ["", _("Layers:"), *(f"  {line}" for line in _layers(evidence))]
+    lines += ["", _("Layers:"), *(f"  {line}" for line in _layers(evidence, _))]
     return "\n".join(lines) + "\n"
 
 
 def _caused(finding: Finding, _: Translate) -> str:
     peer = f" ({short(finding.peer)})" if finding.peer else ""
-    return f"{finding.cause}{peer}, {_(CONFIDENCES[finding.confidence])}"
+    sure = _(CONFIDENCES[finding.confidence])
+    return _("{cause}, {confidence}").format(cause=f"{finding.cause}{peer}", confidence=sure)
 
 
-def _layers(evidence: Evidence) -> list[str]:
+def _layers(evidence: Evidence, _: Translate) -> list[str]:
     """What was seen, in the words of the field."""
     interface = evidence.interface
-    state = ("up" if interface.up else "down") if interface.exists else "none"
+    state = (N_("up") if interface.up else N_("down")) if interface.exists else N_("none here")
+    addresses = ", ".join(interface.addresses) or "-"
     lines = [
-        f"interface  {state}, mtu {interface.mtu}, {', '.join(interface.addresses) or '-'} ({evidence.kind})",
-        f"key        {evidence.public_key or '-'}, port {evidence.listen_port}, mark {evidence.fwmark:#x}",
+        _("interface  {state}, MTU {mtu}, {addresses}, {kind}").format(
+            state=_(state), mtu=interface.mtu, addresses=addresses, kind=_(KINDS[evidence.kind])
+        ),
+        _("public key  {key}, port {port}, mark {mark}").format(
+            key=evidence.public_key or "-", port=evidence.listen_port, mark=f"{evidence.fwmark:#x}"
+        ),
     ]
     if evidence.drops:
-        lines.append("drops      " + _counters(evidence.drops))
+        lines.append(_("dropped  {counters}").format(counters=_counters(evidence.drops)))
     for peer in evidence.peers:
-        lines += [f"peer       {peer.key}", *(f"  {line}" for line in _peer(peer))]
+        lines += [_("peer  {key}").format(key=peer.key), *(f"  {line}" for line in _peer(peer, _))]
     return lines
 
 
-def _peer(peer: Peer) -> list[str]:
+def _peer(peer: Peer, _: Translate) -> list[str]:
+    where = peer.endpoint or "-"
+    if peer.configured and peer.configured != where:
+        where = _("{endpoint} (configured: {configured})").format(endpoint=where, configured=peer.configured)
+    before, after = peer.before, peer.after
     lines = [
-        f"endpoint   {peer.endpoint or '-'}"
-        + (f" (configured {peer.configured})" if peer.configured else ""),
-        f"allowed    {', '.join(peer.allowed_ips) or '-'}",
-        f"received   {peer.before.received} -> {peer.after.received} bytes",
-        f"sent       {peer.before.sent} -> {peer.after.sent} bytes",
+        _("endpoint  {endpoint}").format(endpoint=where),
+        _("allowed IPs  {prefixes}").format(prefixes=", ".join(peer.allowed_ips) or "-"),
+        _("received  {before} -> {after} bytes").format(before=before.received, after=after.received),
+        _("sent  {before} -> {after} bytes").format(before=before.sent, after=after.sent),
     ]
     if peer.outward:
-        lines.append(f"route      {peer.outward.interface or peer.outward.error}")
-    if peer.after.drops:
-        lines.append("drops      " + _counters(peer.after.drops))
+        lines.append(_("way out  {interface}").format(interface=peer.outward.interface or peer.outward.error))
+    if after.drops:
+        lines.append(_("dropped  {counters}").format(counters=_counters(after.drops)))
     if peer.outside and peer.outside.got is not Got.SILENCE:
-        lines.append(f"knock      {peer.outside.got} {peer.outside.by}".rstrip())
+        lines.append(_("knock  {outcome}").format(outcome=_ended(peer.outside, _)))
     lines += [
-        f"echo       {reply.address} {reply.got} {reply.by or f'{reply.ms} ms'}" for reply in peer.echoes
+        _("echo  {address}: {outcome}").format(address=reply.address, outcome=_ended(reply, _))
+        for reply in peer.echoes
     ]
-    lines += [
-        f"size       {one.address} {'outside' if one.outside else 'inside'}: "
-        f"{one.largest} passes, {one.smallest_lost or 'none'} lost"
-        for one in peer.searches
-    ]
-    return lines
+    return lines + [_sizes(one, _) for one in peer.searches]
+
+
+def _ended(reply: Reply, _: Translate) -> str:
+    got = _(GOT[reply.got])
+    if reply.got is Got.ANSWER:
+        return f"{got} {reply.ms} ms"
+    return _("{got}, says {by}").format(got=got, by=reply.by) if reply.by else got
+
+
+def _sizes(one: Search, _: Translate) -> str:
+    title = _("size outside") if one.outside else _("size inside")
+    template = _("{largest} bytes pass, {lost} do not") if one.smallest_lost else _("{largest} bytes pass")
+    return f"{title}  {one.address}: " + template.format(largest=one.largest, lost=one.smallest_lost)
 
 
 def _counters(drops: dict[str, int]) -> str:

@@ -80,6 +80,11 @@ def taken_networks(
     return found
 
 
+def host_prefix(address: str) -> str:
+    """The prefix that is this address alone."""
+    return f"{address}/{ip_address(address).max_prefixlen}"
+
+
 def is_through(destination: str, prefixes: Iterable[str]) -> bool:
     """Whether an address is in one of the prefixes."""
     address = ip_address(destination.partition("%")[0])

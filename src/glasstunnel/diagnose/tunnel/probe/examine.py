@@ -4,6 +4,7 @@ Rule: what can be asked without a packet is asked first; then the device is let 
 into the tunnel. A layer that fails leaves those behind it untried.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Iterable
@@ -47,8 +48,8 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
     device = _device(name, config is not None)
     kind = device.kind if device else Kind.FILE
     is_path = "/" in subject or subject.endswith(".conf")
-    named = "" if file is None else str(file.absolute()) if is_path else subject
-    evidence = Evidence(name, kind, named, time.time())
+    path = str(file.absolute()) if file else ""
+    evidence = Evidence(name, kind, path if is_path else subject, path, time.time())
     _identify(evidence, device, config, options.peer)
     evidence.interface = machine.interface(name)
     evidence.local = machine.local(name, (file,) if file else ())
@@ -64,6 +65,7 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
         evidence.unknown.append("legacy-rules")
     if rules:
         evidence.filtered = through.filtered(evidence, rules)
+        evidence.filter_owners = rules.owners
     if evidence.kind is Kind.OTHER:
         evidence.unknown.append("no-drop-counters")
     if device and evidence.interface.up:
@@ -152,7 +154,7 @@ def _resolve(peers: Iterable[Peer], config: Config | None, deadline: float) -> N
         try:
             path = resolve(endpoint.host, endpoint.port, retries=0)
         except HostError as error:
-            peer.unresolved = str(error)
+            peer.unresolved = _why(error)
         else:
             host, port = path.remote
             peer.resolved = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}",)
@@ -167,7 +169,15 @@ def _resolve(peers: Iterable[Peer], config: Config | None, deadline: float) -> N
     for thread, peer in started:
         thread.join(max(0.0, end - time.monotonic()))
         if thread.is_alive():
-            peer.unresolved = "no answer from the resolver"
+            peer.unresolved = "no-resolver"
+
+
+def _why(error: HostError) -> str:
+    """The two usual reasons by a code, any other as it is told."""
+    cause = error.__cause__
+    number = cause.errno if isinstance(cause, socket.gaierror) else None
+    none = {socket.EAI_NONAME: "no-such-name", socket.EAI_NODATA: "no-such-name"}
+    return {**none, socket.EAI_AGAIN: "no-resolver"}.get(number or 0, str(error))
 
 
 def _ask_ways(evidence: Evidence, peer: Peer) -> None:

@@ -42,7 +42,13 @@ _GOT = {  # type and code of ICMP errors; -1: any other code of it
         (3, -1): Got.TIME_EXCEEDED,
     },
 }
-_ERRNO = {errno.EMSGSIZE: Got.TOO_LARGE, errno.EPERM: Got.NOT_PERMITTED, errno.EACCES: Got.NOT_PERMITTED}
+_ERRNO = {
+    errno.EMSGSIZE: Got.TOO_LARGE,
+    errno.EPERM: Got.NOT_PERMITTED,
+    errno.EACCES: Got.NOT_PERMITTED,
+    errno.EHOSTUNREACH: Got.HOST_UNREACHABLE,
+    errno.ENETUNREACH: Got.HOST_UNREACHABLE,
+}
 
 
 class Echo(NamedTuple):
@@ -102,9 +108,7 @@ def _send(one: socket.socket, version: int, echo: Echo, identifier: int, number:
 
 
 def _failed(one: Echo, error: OSError) -> Reply:
-    return Reply(
-        one.address, one.size, _ERRNO.get(error.errno or 0, Got.NOT_SENT), os.strerror(error.errno or 0)
-    )
+    return Reply(one.address, one.size, _ERRNO.get(error.errno or 0, Got.NOT_SENT))
 
 
 class _sockets:  # noqa: N801 - reads as a function where it is used
@@ -204,9 +208,7 @@ def knock(address: str, port: int, deadline: float, mark: int = 0) -> Reply:
             one.connect((address, port))
             one.send(data)
         except OSError as error:
-            got = Got.HOST_UNREACHABLE if error.errno == errno.EHOSTUNREACH else None
-            failed = _failed(Echo(address, size), error)
-            return failed if got is None else Reply(address, size, got, "")
+            return _failed(Echo(address, size), error)
         poll = select.poll()
         poll.register(one, select.POLLERR)
         if poll.poll(1000 * deadline):
@@ -223,8 +225,7 @@ def _queued(version: int, value: bytes) -> tuple[Got, str]:
     """Read a struct sock_extended_err and the address of who sent it, which follows."""
     number, origin, kind, code, _, _ = _ERROR.unpack_from(value)
     if origin not in _ORIGIN_ICMP:
-        got = _ERRNO.get(number, Got.HOST_UNREACHABLE if number == errno.EHOSTUNREACH else Got.NOT_SENT)
-        return got, ""
+        return _ERRNO.get(number, Got.NOT_SENT), ""
     offender = value[_ERROR.size :]
     packed = offender[4:8] if version == 4 else offender[8:24]
     return meaning(version, kind, code) or Got.HOST_UNREACHABLE, str(ip_address(packed))

@@ -37,6 +37,11 @@ def filtered(evidence: Evidence, rules: Ruleset) -> list[Filtered]:
             # An answer belongs to what we have sent, unless connections are not tracked.
             back = Packet(there, here, 17, cable, "", port, evidence.listen_port, "established")
             ask("input", "outer", back)
+        if not peer.endpoint and evidence.listen_port:
+            for network, cable in evidence.local.networks:  # by any of which it may begin
+                there = targets.sample("::/0" if ":" in network else "0.0.0.0/0")
+                here = targets.sample(network)
+                ask("input", "first", Packet(there, here, 17, cable, "", _ANY_PORT, evidence.listen_port))
         for address in targets.inner_addresses(peer.allowed_ips, evidence.interface.addresses):
             version = ip_address(address).version
             own = [one.partition("/")[0] for one in evidence.interface.addresses]
