@@ -305,7 +305,7 @@ def test_a_name_that_is_denied_hides_the_path_behind_it() -> None:
         (tls(RIGHT, RESET), Outcome.ALERT, Cause.NAME_BASED_RESET, Confidence.CERTAIN),
         (tls(RIGHT, SILENT), Outcome.OK, Cause.NAME_BASED_RESET, Confidence.CERTAIN),
         (tls(RIGHT, Outcome.CLOSED), Outcome.OK, Cause.NAME_BASED_RESET, Confidence.CERTAIN),
-        (tls(RIGHT, RESET), RESET, Cause.BLOCKED_ADDRESS, Confidence.LIKELY),
+        (tls(RIGHT, RESET), RESET, Cause.BLOCKED_ADDRESS, Confidence.POSSIBLE),
         (tls(RIGHT, SILENT), SILENT, Cause.BLOCKED_ADDRESS, Confidence.LIKELY),
         (tls(RIGHT, Outcome.GARBLED), Outcome.GARBLED, Cause.REGISTRY_FAILS, Confidence.POSSIBLE),
         (tls(RIGHT, Outcome.ALERT), Outcome.OK, Cause.REGISTRY_FAILS, Confidence.POSSIBLE),

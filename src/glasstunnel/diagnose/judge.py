@@ -200,9 +200,12 @@ class _Judge:
         encrypted = [item for item in self._host.lookups if item.encrypted]
         elsewhere = any(item.outcome is Outcome.OK for item in encrypted)
         told += self._view.reach()
-        return self._found(
-            Cause.BLOCKED_ADDRESS, Confidence.LIKELY if elsewhere else Confidence.POSSIBLE, told
-        )
+        tried = [shake for item in cut if (shake := self._view.innocent(item.address))]
+        remembered = [shake.address for shake in tried if shake.outcome is Outcome.RESET]
+        if remembered:
+            told.append(fact("filter-remembers", addresses=listed(remembered)))
+        sure = Confidence.LIKELY if elsewhere and not remembered else Confidence.POSSIBLE
+        return self._found(Cause.BLOCKED_ADDRESS, sure, told)
 
     def _no_connection(self, addresses: Sequence[str], told: list[Fact]) -> Finding:
         tried = [

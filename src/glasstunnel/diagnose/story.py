@@ -60,6 +60,10 @@ FACTS: Final = {
     "clocks": N_("this clock is {offset} fast: the server says {server}"),
     "direct-works": N_("without the proxy {host} answers at {addresses}"),
     "falls-back": N_("a pull goes on without it, from {host}, after the daemon has waited"),
+    "filter-remembers": N_(
+        "a filter that has seen the name just before, in another pull, may reset whatever goes to "
+        "{addresses} for a minute or two: let none run, wait, and diagnose again"
+    ),
     "first-bytes": N_("{size} bytes of a layer came from {url} by {via}"),
     "hosts-line": N_("/etc/hosts says {addresses} for {host}"),
     "incomplete": N_("the diagnosis saw no fault, but did not get to the layers of the image in {seconds} s"),

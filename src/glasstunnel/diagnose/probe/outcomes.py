@@ -48,7 +48,7 @@ def of(error: BaseException) -> tuple[Outcome, str]:
 def of_tls(error: ssl.SSLError) -> tuple[Outcome, str]:
     """What an error of TLS means that is not about the certificate."""
     reason = str(error.reason or error)
-    if "ALERT" in reason:
+    if "ALERT" in reason or reason.startswith(("TLSV1_", "TLSV13_")):  # as OpenSSL calls some of them
         return Outcome.ALERT, reason.lower().replace("_", " ")
     if isinstance(error, ssl.SSLEOFError) or "EOF" in reason:
         return Outcome.CLOSED, ""
