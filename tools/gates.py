@@ -248,6 +248,8 @@ TIERS = (
             Need("curl", programs=("curl",)),
             Need("openssl", programs=("openssl",)),
             Need("iptables", programs=("iptables-translate",)),
+            Need("tcpdump", programs=("tcpdump",)),
+            ETHTOOL,
             *RIGHTS,
         ),
     ),
