@@ -78,8 +78,8 @@ def test_the_text_tells_the_verdict_the_evidence_the_layers_and_the_machine() ->
     assert "Cause: poisoned-resolver, certain\n" in text
     assert "Behind it: the registry answers, but its token service auth.docker.io fails (something on" in text
     assert "(token-host / name-based-reset, certain)\n" in text
-    assert f"    name  {FORGED} (known forgery, it is Facebook's)  <- this system\n" in text
-    assert f"{FORGED} ttl 60 (known forgery, it is Facebook's), then {RIGHT}  <- {HOME} udp\n" in text
+    assert f"    name  {FORGED} (known forgery, Facebook's)  <- this system\n" in text
+    assert f"{FORGED} ttl 60 (known forgery, Facebook's), then {RIGHT}  <- {HOME} udp\n" in text
     assert (
         f"    name  {RIGHT} ttl 60  <- {RESOLVER} tls\n" in text
     )  # that there is no AAAA goes without saying
@@ -161,7 +161,7 @@ def test_the_json_report_has_the_verdict_the_remedies_and_everything_that_was_se
         "code": "odd-address",
         "address": FORGED,
         "mark": "known forgery, Facebook",
-        "text": f"{FORGED} is no address of a public registry: known forgery, it is Facebook's",
+        "text": f"{FORGED} is no address of a public registry: known forgery, Facebook's",
     }
     assert told["layers"]["hosts"][0]["lookups"][0]["records"][0]["address"] == FORGED
     assert {remedy["code"] for remedy in told["remedies"]} >= {"proxy-drop-in"}

@@ -48,7 +48,7 @@ def test_a_detail_that_is_not_there_leaves_no_colon() -> None:
 
 
 def test_a_mark_says_whose_the_address_is_where_that_is_known() -> None:
-    assert marked("known forgery, Facebook", str) == "known forgery, it is Facebook's"
+    assert marked("known forgery, Facebook", str) == "known forgery, Facebook's"
     assert marked("private", str) == "private"
 
 
@@ -57,7 +57,7 @@ def test_answers_are_told_with_who_gave_them() -> None:
         "31.13.94.37 (known forgery, Facebook) <- system, hosts, 1.1.1.1 udp; no such name <- 9.9.9.9 tls"
     )
     assert told(fact("answers", host="a", answers=answers), str) == (
-        "a is, by what was asked: 31.13.94.37 (known forgery, it is Facebook's) <- this system, /etc/hosts, "
+        "a is, by what was asked: 31.13.94.37 (known forgery, Facebook's) <- this system, /etc/hosts, "
         "1.1.1.1 udp; no such name <- 9.9.9.9 tls"
     )
 

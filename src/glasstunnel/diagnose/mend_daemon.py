@@ -67,11 +67,16 @@ def _folder(path: str, places: Places) -> str:
 
 
 def other_proxy(host: Host, evidence: Evidence) -> list[Remedy]:
-    """Without the proxy that does not work, if that works; else another one."""
+    """Without the proxy that does not work, if that works; else another one.
+
+    One that is in no file is gone after a restart, unless systemd gives it to every service.
+    """
     machine, places = evidence.machine, evidence.machine.places
     source = machine.proxies.source if machine.proxies else ""
-    if machine.stale and not (machine.configured and machine.configured.for_host(host.name, host.port)):
-        return [Remedy("restart-daemon", "daemon", places.rewire, as_root=places.by_root)]
+    in_no_file = machine.stale and not (
+        machine.configured and machine.configured.for_host(host.name, host.port)
+    )
+    restart = [Remedy("restart-daemon", "daemon", places.rewire, as_root=places.by_root)]
     if not host.proven:
         return through_proxy(PROXY_PLACEHOLDER, evidence)
     names = "HTTP_PROXY HTTPS_PROXY http_proxy https_proxy"
@@ -80,7 +85,7 @@ def other_proxy(host: Host, evidence: Evidence) -> list[Remedy]:
     if source == places.settings:
         return [edit_settings("no-proxy-json", 'settings.pop("proxies", None)', places, places.restart)]
     file = f"{places.drop_ins}/zz-diagnose-no-proxy.conf"
-    return [
+    return (restart if in_no_file else []) + [
         Remedy(
             "no-proxy-drop-in",
             "daemon",

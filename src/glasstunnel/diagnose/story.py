@@ -275,7 +275,7 @@ def marked(mark: str, _: Translate) -> str:
     kind, comma, owner = mark.partition(", ")
     if not comma:
         return _(_MARKS[kind])
-    return _("{mark}, it is {owner}'s").format(mark=_(_MARKS[kind]), owner=owner)
+    return _("{mark}, {owner}'s").format(mark=_(_MARKS[kind]), owner=owner)
 
 
 def dated(text: str) -> str:
