@@ -11,6 +11,7 @@ import base64
 import http.client
 import http.server
 import json
+import socket
 import socketserver
 import ssl
 import threading
@@ -62,6 +63,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         )
 
 
+class _Closing(ssl.SSLSocket):
+    """Closed even if the connection was reset while it was made, which :mod:`ssl` leaves open."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Front(http.server.ThreadingHTTPServer):
     """A handler behind TLS (or without, if there is no certificate), at an address of the world."""
 
@@ -70,11 +78,13 @@ class Front(http.server.ThreadingHTTPServer):
     def __init__(
         self, world: Namespace, address: str, handler: Handler, pair: Pair | None, port: int = 443
     ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with world:
             super().__init__((address, port), handler)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if pair else None
         if pair and self._context:
             self._context.load_cert_chain(pair.chain, pair.key)
+            self._context.sslsocket_class = _Closing
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
@@ -85,7 +95,6 @@ class Front(http.server.ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """In the thread of this connection: first the handshake."""
         if self._context:
-            request.getpeername()  # one that was reset meanwhile ends here: SSLSocket would not close it
             with self._context.wrap_socket(request, server_side=True) as wrapped:
                 super().finish_request(wrapped, client_address)
         else:

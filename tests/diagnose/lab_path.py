@@ -2,28 +2,30 @@
 
 Rule: a fault is what an observer on the real path can do with packets, no more: answer a DNS query before the
 true answer comes, reset a connection whose first data names a forbidden host, reset or swallow by address or
-port, swallow packets that are large, lead an address elsewhere. :meth:`Path.pass_on` is pure, a packet in and
-packets out; :class:`Forwarder` moves them between two TUN interfaces. Section: RFC 791 §3.1, RFC 9293 §3.10.7
-(which resets are accepted), RFC 6066 §3 (server_name).
+port, swallow packets that are large, lead an address elsewhere; over IPv6 as over IPv4. :meth:`Path.pass_on`
+is pure, a packet in and packets out; :class:`Forwarder` moves them between two TUN interfaces. Section: RFC
+791 §3.1, RFC 8200 §3, RFC 9293 §3.10.7 (which resets are accepted), RFC 6066 §3 (server_name).
 """
 
 from __future__ import annotations
 
 import os
 import selectors
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import NamedTuple
 
 import dns.exception
 import dns.flags
 import dns.message
+import dns.rdatatype
 import dns.rrset
 
 from glasstunnel.host.tun import Tun
-from glasstunnel.ip import PacketError, ipv4, tcp, udp
+from glasstunnel.ip import PacketError, ipv4, ipv6, tcp, udp
 
 DNS = 53
 HOME = "192.168.77."  # a neighbour: what is sent there is not on the path, unless the cable is cut
@@ -35,12 +37,13 @@ class Faults:
     """What the path does to packets; addresses as text, names without a final dot. Empty: nothing."""
 
     reset_names: frozenset[str] = frozenset()  # named in a ClientHello: both ends get a reset
+    spared: str = ""  # an address at which names are not looked at
     reset_addresses: frozenset[str] = frozenset()  # a SYN there is answered with a reset
     drop_addresses: frozenset[str] = frozenset()  # nothing comes through, nor back
     drop_ports: frozenset[int] = frozenset()  # of TCP and UDP: nothing comes through
     reset_ports: frozenset[int] = frozenset()  # a SYN there is answered with a reset
     only_addresses: frozenset[str] | None = None  # nothing but these is let out
-    forged: dict[str, str] = field(default_factory=dict)  # name: the A record of the answer that comes first
+    forged: dict[str, str] = field(default_factory=dict)  # name: the address in the answer that comes first
     largest: int = 65535  # bytes, IP header included: larger packets vanish
     led_to: dict[str, str] = field(default_factory=dict)  # address: the one that receives its packets instead
 
@@ -60,9 +63,9 @@ class Path:
 
     def pass_on(self, raw: bytes, from_client: bool) -> Iterator[tuple[bool, bytes]]:
         """What happens to a packet: for each packet that leaves, whether the client receives it, and it."""
-        with suppress(PacketError):  # what is no IPv4 packet of TCP or UDP ends here
-            packet = ipv4.Packet(raw)
-            far = socket.inet_ntoa(packet.destination if from_client else packet.source)
+        with suppress(PacketError):  # what is no packet ends here
+            packet = _Packet.of(raw)
+            far = str(ip_address(packet.destination if from_client else packet.source))
             faults = self._faults
             if far in faults.drop_addresses:
                 return
@@ -71,7 +74,7 @@ class Path:
             if far.startswith(HOME):
                 yield not from_client, raw
                 return
-            if packet.total_length > faults.largest:
+            if len(packet.raw) > faults.largest:
                 return
             if packet.protocol == tcp.PROTOCOL:
                 yield from self._tcp(packet, from_client, far)
@@ -80,7 +83,7 @@ class Path:
             else:
                 yield not from_client, raw
 
-    def _tcp(self, packet: ipv4.Packet, from_client: bool, far: str) -> Iterator[tuple[bool, bytes]]:
+    def _tcp(self, packet: _Packet, from_client: bool, far: str) -> Iterator[tuple[bool, bytes]]:
         segment = tcp.Segment(packet.payload)
         if from_client:
             if segment.destination_port in self._faults.drop_ports:
@@ -91,13 +94,13 @@ class Path:
             if segment.flags & tcp.Flag.SYN and shut:
                 yield True, _reset(packet, segment, back=True)
                 return
-            if server_name(segment.payload) in self._faults.reset_names:
+            if far != self._faults.spared and server_name(segment.payload) in self._faults.reset_names:
                 yield True, _reset(packet, segment, back=True)
                 yield False, self._led_elsewhere(_reset(packet, segment, back=False), True)
                 return
-        yield not from_client, self._led_elsewhere(bytes(packet.buf), from_client)
+        yield not from_client, self._led_elsewhere(packet.raw, from_client)
 
-    def _udp(self, packet: ipv4.Packet, from_client: bool) -> Iterator[tuple[bool, bytes]]:
+    def _udp(self, packet: _Packet, from_client: bool) -> Iterator[tuple[bool, bytes]]:
         datagram = udp.Datagram(packet.payload)
         if from_client and datagram.destination_port in self._faults.drop_ports:
             return
@@ -106,13 +109,12 @@ class Path:
             if answer:
                 ends = packet.destination, packet.source
                 ports = udp.Header(datagram.destination_port, datagram.source_port)
-                header = ipv4.Header(source=ends[0], destination=ends[1], protocol=udp.PROTOCOL)
-                yield True, header.build(ports.build(answer, *ends))
-        yield not from_client, bytes(packet.buf)
+                yield True, _built(*ends, udp.PROTOCOL, ports.build(answer, *ends))
+        yield not from_client, packet.raw
 
     def _led_elsewhere(self, raw: bytes, from_client: bool) -> bytes:
         """The packet with another destination, or, on its way back, with the source that the client knows."""
-        packet = ipv4.Packet(raw)
+        packet = _Packet.of(raw)
         segment = tcp.Segment(packet.payload)
         if from_client:
             other = self._led.get(packet.destination)
@@ -125,15 +127,39 @@ class Path:
             if known is None:
                 return raw
             ends = known, packet.destination
-        header = ipv4.Header(source=ends[0], destination=ends[1], protocol=tcp.PROTOCOL, ttl=packet.ttl)
-        return header.build(segment.header().build(segment.payload, *ends))
+        return _built(*ends, tcp.PROTOCOL, segment.header().build(segment.payload, *ends))
+
+
+class _Packet(NamedTuple):
+    """A packet of either version, as far as the path looks at it; extension headers it does not know."""
+
+    source: bytes
+    destination: bytes
+    protocol: int
+    payload: memoryview
+    raw: bytes
+
+    @classmethod
+    def of(cls, raw: bytes) -> _Packet:
+        if raw[0] >> 4 == 6:
+            six = ipv6.Packet(raw)
+            return cls(six.source, six.destination, six.next_header, six.payload, bytes(six.buf))
+        four = ipv4.Packet(raw)
+        return cls(four.source, four.destination, four.protocol, four.payload, bytes(four.buf))
+
+
+def _built(source: bytes, destination: bytes, protocol: int, payload: bytes) -> bytes:
+    """A packet of the version of its addresses."""
+    if len(source) == 16:
+        return ipv6.Header(source=source, destination=destination, next_header=protocol).build(payload)
+    return ipv4.Header(source=source, destination=destination, protocol=protocol).build(payload)
 
 
 def _packed(address: str) -> bytes:
-    return socket.inet_aton(address)
+    return ip_address(address).packed
 
 
-def _reset(packet: ipv4.Packet, segment: tcp.Segment, *, back: bool) -> bytes:
+def _reset(packet: _Packet, segment: tcp.Segment, *, back: bool) -> bytes:
     """A reset that the receiver accepts: to the sender of this segment, or in the sender's name."""
     length = len(segment.payload) + bool(segment.flags & tcp.Flag.SYN)
     after = (segment.sequence + length) % 2**32
@@ -150,23 +176,28 @@ def _reset(packet: ipv4.Packet, segment: tcp.Segment, *, back: bool) -> bytes:
         acknowledgment=acknowledgment,
         flags=tcp.Flag.RST | tcp.Flag.ACK,
     )
-    header = ipv4.Header(source=ends[0], destination=ends[1], protocol=tcp.PROTOCOL)
-    return header.build(reset.build(b"", *ends))
+    return _built(*ends, tcp.PROTOCOL, reset.build(b"", *ends))
 
 
 def forged_answer(query: bytes, forged: dict[str, str]) -> bytes:
-    """An answer to a DNS query for a forged name, whatever type it asks for an A record; b"" for others."""
+    """An answer to a DNS query for a forged name; b"" for others.
+
+    An IPv4 address is the answer whatever type is asked for, an IPv6 address to a query for AAAA alone.
+    """
     try:
         question = dns.message.from_wire(query)
     except dns.exception.DNSException:
         return b""
-    name = question.question[0].name if question.question else None
-    address = forged.get(name.to_text(omit_final_dot=True).lower()) if name else None
-    if name is None or address is None:
+    if not question.question:
+        return b""
+    name, asked = question.question[0].name, question.question[0].rdtype
+    address = forged.get(name.to_text(omit_final_dot=True).lower())
+    record = dns.rdatatype.AAAA if address and ":" in address else dns.rdatatype.A
+    if address is None or (record == dns.rdatatype.AAAA != asked):
         return b""
     answer = dns.message.make_response(question, recursion_available=True)
     answer.use_edns(False)  # injectors do not trouble with it
-    answer.answer.append(dns.rrset.from_text(name, _INJECTED_TTL, "IN", "A", address))
+    answer.answer.append(dns.rrset.from_text(name, _INJECTED_TTL, "IN", record, address))
     return answer.to_wire()
 
 

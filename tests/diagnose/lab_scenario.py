@@ -8,7 +8,7 @@ pull succeeds all the same; the tests hold both against the diagnosis and agains
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -39,6 +39,7 @@ class Scenario:
     faults: Faults = field(default_factory=Faults)
     files: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    ipv6: bool = False  # the client has it, and the network too
     link_resolver: str = ""  # what the network tells systemd-resolved, which then resolves names here
     prepare: Callable[[Stage], None] = lambda stage: None
     ahead: timedelta = timedelta(0)  # of the world's clock
@@ -134,6 +135,15 @@ def other_site(address: str, name: str) -> Callable[[Stage], None]:
     return prepare
 
 
+def site_at(address: str, name: str) -> Callable[[Stage], None]:
+    """The same at an address that the world has."""
+
+    def prepare(stage: Stage) -> None:
+        stage.front(address, failing(404, "no such site"), stage.authority.issue([name]))
+
+    return prepare
+
+
 def unwilling_proxy(stage: Stage) -> None:
     """A proxy that wants to know who asks."""
     stage.front(PROXY, failing(407, "who are you?"), None, 3128)
@@ -148,7 +158,11 @@ MIRROR = {"/etc/docker/daemon.json": f'{{"registry-mirrors": ["https://{names.MI
 @contextmanager
 def on_stage(lab: Lab, scenario: Scenario) -> Iterator[tuple[Stage, Client]]:
     """Within the block the laboratory is that of the scenario."""
-    with closing(Stage(lab, scenario.faults)) as stage, closing(lab.client()) as client:
+    with ExitStack() as stack:
+        stage = stack.enter_context(closing(Stage(lab, scenario.faults)))
+        client = stack.enter_context(closing(lab.client()))
+        if scenario.ipv6:
+            stack.enter_context(lab.ipv6())
         scenario.prepare(stage)
         if scenario.ahead:
             clock(scenario.ahead)(stage)

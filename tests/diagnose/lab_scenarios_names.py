@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.diagnose import lab_names as names
 from tests.diagnose.lab_path import Faults
-from tests.diagnose.lab_scenario import Scenario, hosts, other_site, resolver
+from tests.diagnose.lab_scenario import Scenario, hosts, other_site, resolver, site_at
 
 CLOUDFRONT, GONE = "54.192.130.39", "44.205.64.79"  # what a hosts file was once told
 ODD = {"answers": names.POISON, "odd-address": "known forgery", "proven": names.REGISTRY_ADDRESSES[0]}
@@ -104,6 +104,31 @@ NAMES = {
         link_resolver=names.POISONED,
         files=NSS_RESOLVE,
         faults=Faults(drop_ports=frozenset({853})),
+    ),
+    "ipv6-injected": Scenario(
+        "all-well",
+        {"first-bytes": names.BOTH, "goes-on-without": f"{names.POISON_6} (known forgery"},
+        pulls=True,
+        image=f"{names.BOTH}/team/app",
+        ipv6=True,
+        files=resolver("8.8.8.8"),
+        faults=Faults(forged={names.BOTH: names.POISON_6}, drop_addresses=frozenset({names.POISON_6})),
+    ),
+    "ipv6-injected-other-site": Scenario(
+        "poisoned-resolver",
+        {
+            "answers": names.UNMARKED_6,
+            "two-answers": names.UNMARKED_6,
+            "tls-fails": names.UNMARKED_6,
+            "proven": names.BOTH_ADDRESSES[0],
+        },
+        remedies=("resolv-conf", "pin"),
+        mended_by=("resolv-conf", "pin"),
+        image=f"{names.BOTH}/team/app",
+        ipv6=True,
+        files=resolver("8.8.8.8"),
+        faults=Faults(forged={names.BOTH: names.UNMARKED_6}),
+        prepare=site_at(names.UNMARKED_6, "*.facebook.com"),
     ),
     "silent-resolver": Scenario(
         "resolver-fails",

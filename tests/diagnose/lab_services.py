@@ -1,8 +1,8 @@
 """Stands for the service manager on the laboratory's client: what a remedy restarts is really restarted.
 
-Rule: as systemd treats a unit of ``Type=notify``: it runs when it has said READY=1, and it is stopped when
-its process has ended. It is a program of its own, without anything of this package, because it runs on the
-client. Section: systemd.service(5), sd_notify(3), pidfd_open(2).
+Rule: as systemd treats a unit of ``Type=notify`` with a ``BusName=``: it runs when it has said READY=1 and
+can be called, and it is stopped when its process has ended. It is a program of its own, without anything of
+this package, because it runs on the client. Section: systemd.service(5), sd_notify(3), pidfd_open(2).
 
     lab_services.py start|stop|restart UNIT …
 """
@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,8 @@ UNITS = {
     "systemd-resolved": ("/lib/systemd/systemd-resolved",),
 }
 """What their units start, in the packages of Debian 12."""
+SPEAKS = {"systemd-resolved": ("resolvectl", "status")}
+"""What succeeds when a unit has its name on the bus; systemd would let a caller wait for that."""
 PATIENCE = 20.0  # seconds, a safety net only
 RUN = Path("/run")
 FOLDERS = ("/run/dbus", "/run/systemd")
@@ -45,6 +48,11 @@ def start(unit: str) -> None:
         (RUN / f"{unit}.pid").write_text(str(program.pid))
         while b"READY=1" not in told.recv(4096).splitlines():
             pass
+    deadline = time.monotonic() + PATIENCE
+    while unit in SPEAKS and subprocess.run(SPEAKS[unit], capture_output=True, check=False).returncode:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{unit} is not on the bus")
+        time.sleep(0.01)
 
 
 def stop(unit: str) -> None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,14 +22,14 @@ from glasstunnel.host.tun import Tun
 from tests.diagnose import lab_names as names
 from tests.diagnose.lab_certificates import Authority, Pair
 from tests.diagnose.lab_client import DEBIAN, Client
-from tests.diagnose.lab_fronts import Front, Handler, Issuer, failing, storage, token_service
+from tests.diagnose.lab_fronts import Front, Handler, Issuer, failing, relay, storage, token_service
 from tests.diagnose.lab_image import Storage
 from tests.diagnose.lab_path import Faults, Forwarder
 from tests.diagnose.lab_path import Path as Wire
-from tests.interop.lab import run, until
+from tests.interop.lab import addresses_work, run, until
 
 PROGRAMS = ("docker-registry", "skopeo", "dnsmasq", "unbound", "tinyproxy", "unshare", "ip", "dbus-daemon")
-CLIENT = "192.168.77.23"
+CLIENT, CLIENT_6 = "192.168.77.23", "2001:db8:77::23"
 PROXY = "192.168.77.80"
 PROXY_PORT = 8888
 BACKSTAGE = tuple(f"10.99.0.{number}" for number in range(1, 5))
@@ -74,13 +74,14 @@ class Lab:
         served = sorted(
             {address for several in names.TRUE.values() for address in several}
             | set(names.PUBLIC)
-            | {names.HONEST, names.POISONED, names.LYING, PROXY, *BACKSTAGE}
+            | {names.HONEST, names.POISONED, names.LYING, PROXY, *BACKSTAGE, names.UNMARKED_6}
         )
         self.path = Wire({names.REGISTRY_ADDRESSES[1]: names.REGISTRY_ADDRESSES[0]})
         client = self._end(stack, self.client_namespace, [f"{CLIENT}/24"])
         world = self._end(stack, self.world, [])
         with self.world:
-            run("ip", "-batch", "-", text="\n".join(f"address add {a}/32 dev lo" for a in served))
+            commands = [f"address add {a}/{128 if ':' in a else 32} dev lo" for a in served]
+            run("ip", "-batch", "-", text="\n".join((*commands, "route add ::/0 dev eth0")))
         stack.callback(Forwarder(client, world, self.path).close)
 
         self.authority = Authority("Trusted Lab", self.directory)
@@ -128,6 +129,10 @@ class Lab:
         self._registry(stack, names.PRIVATE_ADDRESS, 5443, private, "")
         self._front(stack, names.AUTH_ADDRESS, token_service(issuer), hub)
         self._front(stack, names.BLOBS_ADDRESS, storage(self._storage), self.authority.issue([names.BLOBS]))
+        relayed = relay(self.world, (names.PRIVATE_ADDRESS, 5443), self.authority.root)
+        both = self.authority.issue([names.BOTH])
+        for address in names.BOTH_ADDRESSES:
+            self._front(stack, address, relayed, both)
         innocent = self.authority.issue(["example.com", "www.example.com"])
         self._front(stack, names.INNOCENT_ADDRESS, failing(404, "nothing here"), innocent)
         proxy = self.directory / "tinyproxy.conf"
@@ -168,6 +173,19 @@ class Lab:
 
     def _front(self, stack: ExitStack, address: str, handler: Handler, pair: Pair) -> None:
         stack.callback(Front(self.world, address, handler, pair).close)
+
+    @contextmanager
+    def ipv6(self) -> Iterator[None]:
+        """Within the block the client has IPv6 too."""
+        parts = (f"address %s {CLIENT_6}/64 dev eth0", "route %s default dev eth0")
+        with self.client_namespace:
+            run("ip", "-6", "-batch", "-", text="\n".join(part % "add" for part in parts))
+            addresses_work("eth0")
+        try:
+            yield
+        finally:
+            with self.client_namespace:
+                run("ip", "-6", "-batch", "-", text="\n".join(part % "del" for part in reversed(parts)))
 
     def client(self, resolver: str = names.HONEST) -> Client:
         """A machine with a daemon, in whose ``/etc`` only a resolver and the trusted root are set up."""

@@ -27,6 +27,7 @@ from tests.diagnose.seen import (
     INNOCENT,
     MANIFEST,
     NOW,
+    OTHER,
     REGISTRY,
     RESOLVER,
     RIGHT,
@@ -110,6 +111,26 @@ def test_where_udp_is_forged_on_the_path_the_resolver_is_asked_over_tcp() -> Non
     found = mending(evidence(poisoned("udp", "tcp", later=[[FORGED]])))["resolv-conf"]
     assert found.commands[1] == "printf 'nameserver 1.1.1.1\\noptions use-vc\\n' > /etc/resolv.conf"
     assert "udp-can-be-forged" not in found.warnings
+
+
+def test_a_resolver_is_named_only_if_none_of_its_answers_was_wrong() -> None:
+    six = "2001::1f0d:5e25"
+    lookups = [system(six, RIGHT), *(asked(RESOLVER, way, RIGHT) for way in ("udp", "tcp"))]
+    lookups.append(asked(RESOLVER, "udp", six))
+    seen = host(lookups, {six: Outcome.OK, RIGHT: Outcome.OK}, [tls(six, RESET), tls(RIGHT)])
+    assert "options use-vc" in mending(evidence(seen))["resolv-conf"].commands[1]
+
+
+def test_where_the_name_is_cut_at_one_address_another_is_pinned() -> None:
+    lookups = [system(OTHER, RIGHT), asked(RESOLVER, "tls", OTHER, RIGHT)]
+    shakes = [tls(OTHER, RESET), tls(OTHER, Outcome.OK, INNOCENT), tls(RIGHT)]
+    found = mending(evidence(host(lookups, {OTHER: Outcome.OK, RIGHT: Outcome.OK}, shakes)))
+    assert list(found) == ["pin", "proxy-drop-in", "proxy-shell"]
+    assert f"'{RIGHT} {REGISTRY}  # diagnose'" in found["pin"].commands[1]
+
+
+def test_where_the_name_is_cut_everywhere_no_address_is_pinned() -> None:
+    assert list(mending(evidence(CUT))) == ["proxy-drop-in", "proxy-shell"]
 
 
 def test_where_only_tls_is_right_something_that_speaks_it_is_installed() -> None:

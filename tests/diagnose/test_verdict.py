@@ -348,6 +348,32 @@ def test_an_address_that_does_not_connect_beside_one_that_works_is_nothing_to_a_
     lookups = [system(RIGHT, OTHER), TRUE]
     seen = host(lookups, {RIGHT: Outcome.OK, OTHER: SILENT}, [tls(RIGHT)], [*WELL[:2], reply(BLOB)])
     assert judged(seen).cause is Cause.ALL_WELL
+    assert codes(judged(seen)) == ["first-bytes", "goes-on-without"]
+    assert judged(seen).finding.facts[1].values["failing"] == OTHER
+
+
+def test_a_forged_address_that_is_dead_beside_one_that_works_is_told_with_its_mark() -> None:
+    tried = {RIGHT: Outcome.OK, FORGED: SILENT}
+    seen = host([system(RIGHT, FORGED), TRUE], tried, [tls(RIGHT)], [*WELL[:2], reply(BLOB)])
+    assert judged(seen).finding.facts[1].values["failing"] == f"{FORGED} (known forgery, Facebook)"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shake", "cause"),
+    [
+        (FORGED, tls(FORGED, RESET), Cause.POISONED_RESOLVER),
+        ("2a03:2880::1", tls("2a03:2880::1", Outcome.UNTRUSTED, code=62), Cause.POISONED_RESOLVER),
+        ("2a03:2880::1", tls("2a03:2880::1", RESET), Cause.BLOCKED_ADDRESS),
+        (OTHER, tls(OTHER, Outcome.UNTRUSTED, code=62), Cause.INTERCEPTING_CERTIFICATE),
+    ],
+    ids=("marked", "another's certificate", "neither", "of the true ones"),
+)
+def test_an_address_of_somebody_else_beside_one_that_works_is_a_wrong_name(
+    wrong: str, shake: Handshake, cause: Cause
+) -> None:
+    lookups = [system(wrong, RIGHT), asked(RESOLVER, "tls", RIGHT, OTHER)]
+    shakes = [shake, tls(wrong, RESET, INNOCENT), tls(RIGHT)]
+    assert judged(host(lookups, {wrong: Outcome.OK, RIGHT: Outcome.OK}, shakes)).cause is cause
 
 
 def test_right_addresses_that_do_not_work_where_other_right_ones_do_are_blocked() -> None:

@@ -23,6 +23,7 @@ MENDS: dict[tuple[str, ...], str] = {
     ("resolved", "pin"): "设 systemd-resolved，或钉 hosts",
     ("pin",): "钉 hosts",
     PROXY: "给守护进程一个代理",
+    ("pin", *PROXY): "钉 hosts，或给守护进程一个代理",
     ("smaller-packets",): "改小接口的 MTU",
     ("authority", *PROXY): "装自己单位的根证书，或代理",
     ("clock-by-network", "clock-by-hand"): "校准时钟",

@@ -114,6 +114,8 @@ class _Judge:
         if good and not connected:
             return None
         if good:
+            if all(self._is_another(address) for address in connected):
+                return self._wrong_address([self._view.right_fact(good)], Confidence.CERTAIN)
             return self._path(connected, Confidence.LIKELY, [self._view.right_fact(good)])
         elsewhere = [address for address in self._view.right if address not in self._view.used]
         if elsewhere:
@@ -139,6 +141,13 @@ class _Judge:
             told.insert(0, fact("hosts-line", host=self._host.name, addresses=listed(stale)))
             return self._found(Cause.STALE_HOSTS, sure, told, behind)
         return self._found(Cause.POISONED_RESOLVER, sure, told, behind)
+
+    def _is_another(self, address: str) -> bool:
+        """Whether an address that fails, where others of the system's work, is somebody else's."""
+        if address in self._view.reference:
+            return False
+        shake = self._view.named(address)
+        return bool(self._view.mark(address)) or (shake is not None and shake.verify_code == _OTHER_NAME)
 
     def _wrongness(self) -> Confidence:
         """How sure it is that addresses are wrong that do not work where others do."""

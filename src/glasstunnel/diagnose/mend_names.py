@@ -6,7 +6,7 @@ Section: resolved.conf(5), resolvectl(1), resolv.conf(5), nmcli(1), hosts(5).
 
 import shlex
 
-from glasstunnel.diagnose.evidence import Evidence, Host, Lookup
+from glasstunnel.diagnose.evidence import Evidence, Host, Outcome
 from glasstunnel.diagnose.options import Resolver
 from glasstunnel.diagnose.remedy import COPY, Remedy
 
@@ -40,7 +40,7 @@ def resolver(host: Host, evidence: Evidence, resolvers: tuple[Resolver, ...]) ->
         (resolver, transport)
         for transport in ("tls", "udp", "tcp")
         for resolver in resolvers
-        if any(_gave(item, resolver, transport, right) for item in host.lookups)
+        if _gave(host, resolver, transport, right)
     ]
     encrypted = [resolver for resolver, transport in good if transport == "tls"]
     plain = [(resolver, transport) for resolver, transport in good if transport != "tls"]
@@ -119,10 +119,14 @@ def _network_manager(resolver: Resolver, interface: str) -> Remedy:
     )
 
 
-def _gave(lookup: Lookup, resolver: Resolver, transport: str, right: set[str]) -> bool:
-    """Whether a resolver's answers over a transport were right, all of them."""
-    same = (lookup.source, lookup.transport) == (resolver.address, transport) and lookup.public
-    return same and bool(lookup.addresses) and set(lookup.addresses) <= right and not lookup.later
+def _gave(host: Host, resolver: Resolver, transport: str, right: set[str]) -> bool:
+    """Whether a resolver's answers over a transport were right, all of them, whatever was asked for."""
+    said = [
+        item
+        for item in host.lookups
+        if (item.source, item.transport) == (resolver.address, transport) and item.public and item.addresses
+    ]
+    return bool(said) and all(set(item.addresses) <= right and not item.later for item in said)
 
 
 def pin(evidence: Evidence) -> list[Remedy]:
@@ -132,7 +136,7 @@ def pin(evidence: Evidence) -> list[Remedy]:
     must have been seen to its end.
     """
     needed = [host for host in evidence.hosts if host.role != "mirror" and host.lookups]
-    lost = [host for host in needed if not set(host.proven) & set(_used(host))]
+    lost = [host for host in needed if not set(host.proven) & set(_used(host)) or _misleads(host)]
     seen = any("/blobs/" in reply.url and reply.status < 400 for host in needed for reply in host.replies)
     silent = any(not _used(host) for host in lost)
     if not lost or not all(host.proven for host in lost) or (silent and not seen):
@@ -156,3 +160,9 @@ def pin(evidence: Evidence) -> list[Remedy]:
 
 def _used(host: Host) -> list[str]:
     return [address for item in host.lookups if item.source == "system" for address in item.addresses]
+
+
+def _misleads(host: Host) -> bool:
+    """Whether an address that the system uses takes connections and breaks them: no other is tried then."""
+    taken = {item.address for item in host.connections if item.outcome is Outcome.OK}
+    return any(address in taken and address not in host.proven for address in _used(host))

@@ -15,6 +15,12 @@ from glasstunnel.diagnose.finding import Finding, Verdict
 from glasstunnel.diagnose.options import Resolver
 from glasstunnel.diagnose.remedy import Remedy
 
+_BY_PIN = (
+    Cause.POISONED_RESOLVER,
+    Cause.RESOLVER_FAILS,
+    Cause.BLOCKED_ADDRESS,
+    Cause.NAME_BASED_RESET,  # where it is done at one address, or over one version of IP, only
+)
 _BY_PROXY = (
     Cause.NAME_BASED_RESET,
     Cause.BLOCKED_ADDRESS,
@@ -44,7 +50,7 @@ def _for(finding: Finding, evidence: Evidence, resolvers: tuple[Resolver, ...]) 
         found.append(mend_names.without_hosts_line(finding.host, evidence))
     if cause in (Cause.POISONED_RESOLVER, Cause.RESOLVER_FAILS) and host:
         found += mend_names.resolver(host, evidence, resolvers)
-    if cause in (Cause.POISONED_RESOLVER, Cause.RESOLVER_FAILS, Cause.BLOCKED_ADDRESS) and host:
+    if cause in _BY_PIN and host:
         found += mend_names.pin(evidence)
     if cause in _BY_PROXY:
         found += mend_daemon.through_proxy(mend_daemon.working_proxy(host), evidence)

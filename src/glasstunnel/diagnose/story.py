@@ -65,6 +65,9 @@ FACTS: Final = {
         "{addresses} for a minute or two: let none run, wait, and diagnose again"
     ),
     "first-bytes": N_("{size} bytes of a layer came from {url} by {via}"),
+    "goes-on-without": N_(
+        "{host} has {failing} here too, which does not answer: a pull goes on by {working}"
+    ),
     "hosts-line": N_("/etc/hosts says {addresses} for {host}"),
     "incomplete": N_("the diagnosis saw no fault, but did not get to the layers of the image in {seconds} s"),
     "anonymous": N_(

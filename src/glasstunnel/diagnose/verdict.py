@@ -12,6 +12,7 @@ from glasstunnel.diagnose.evidence import Evidence, Host, Outcome, Reply
 from glasstunnel.diagnose.finding import Fact, Finding, Verdict, fact
 from glasstunnel.diagnose.judge import judge
 from glasstunnel.diagnose.registry import Choice
+from glasstunnel.diagnose.view import View, listed
 
 _WRAPPED = {
     "redirect": Cause.BLOB_HOST,
@@ -80,7 +81,11 @@ def _well(evidence: Evidence) -> Finding:
         return Finding(
             Cause.ALL_WELL,
             Confidence.CERTAIN,
-            (fact("first-bytes", size=read[-1].size, url=read[-1].url, via=read[-1].via), *_limits(evidence)),
+            (
+                fact("first-bytes", size=read[-1].size, url=read[-1].url, via=read[-1].via),
+                *_gone_without(evidence),
+                *_limits(evidence),
+            ),
         )
     return Finding(
         Cause.REGISTRY_FAILS,
@@ -89,6 +94,19 @@ def _well(evidence: Evidence) -> Finding:
         evidence.image.host,
         "registry",
     )
+
+
+def _gone_without(evidence: Evidence) -> list[Fact]:
+    """Addresses that are dead beside others that work: the daemon soon tries the next (RFC 8305)."""
+    found = []
+    for host in evidence.hosts:
+        view = View(host, evidence)
+        working = [address for address in view.used if address in view.right]
+        if host.role != "mirror" and not host.proxy and working and (dead := view.dead()):
+            marked = (f"{address} ({mark})" if (mark := view.mark(address)) else address for address in dead)
+            values = {"failing": listed(marked), "working": listed(working)}
+            found.append(fact("goes-on-without", host=host.name, **values))
+    return found
 
 
 def _limits(evidence: Evidence) -> list[Fact]:

@@ -70,14 +70,24 @@ class View:
         )
         return fact("answers", host=self.host.name, answers=told)
 
+    def mark(self, address: str) -> str:
+        """What is odd about an address that was named; "" for nothing."""
+        records = (record for item in self.host.lookups for record in item.records)
+        return next((record.mark for record in records if record.address == address), "")
+
+    def dead(self) -> list[str]:
+        """The system's addresses at which nobody answers."""
+        return [
+            address for address in self.used if address in self.connections and not self.connects(address)
+        ]
+
     def oddities(self) -> list[Fact]:
         """What by itself speaks against the system's addresses."""
-        known = {record.address: record.mark for item in self.host.lookups for record in item.records}
-        plain = any(not known.get(address) for address in {*self.right, *self.reference})
+        plain = any(not self.mark(address) for address in {*self.right, *self.reference})
         found = [
-            fact("odd-address", address=address, mark=known[address])
+            fact("odd-address", address=address, mark=self.mark(address))
             for address in self.used
-            if plain and known.get(address)
+            if plain and self.mark(address)
         ]
         twice: dict[tuple[str, str], list[str]] = {}
         for item in self.host.lookups:
