@@ -57,6 +57,11 @@ def test_own_addresses_and_passwords_are_hidden_each_under_one_name(text: str, h
     assert Mask(["203.0.113.9"])(text) == hidden
 
 
+def test_with_an_own_address_of_ipv6_its_neighbours_are_hidden_such_as_the_router_that_resolves() -> None:
+    hidden = Mask(["2001:db8:1:2::7"])("2001:db8:1:2::1 2001:db8:1:2::7 2001:db8:1:3::1")
+    assert hidden == "own-address-1 own-address-2 2001:db8:1:3::1"
+
+
 @pytest.mark.parametrize(
     "text",
     [

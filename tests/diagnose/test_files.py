@@ -84,3 +84,14 @@ def test_the_file_with_the_credentials_is_not_opened(home: Path) -> None:
     (home / ".docker").mkdir()
     os.mkfifo(home / ".docker/config.json")
     assert files.read_machine().endpoint == "unix:///var/run/docker.sock"
+
+
+def test_who_has_no_home_has_no_daemon_there(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a service under a user number that nobody has."""
+
+    def nowhere(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    client_of(home, "unix:///run/user/1000/docker.sock")
+    monkeypatch.setattr(Path, "expanduser", nowhere)
+    assert files.read_machine().kind is Kind.ROOTLESS

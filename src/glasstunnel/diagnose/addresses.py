@@ -102,11 +102,11 @@ class Mask:
         """Hide.
 
         Args:
-            own: further addresses, such as the machine's public one.
+            own: further addresses, such as the machine's public one; of IPv6 with all its subnet (/64).
             networks: those with a length too, such as allowed IPs; NO_PROXY's tell nothing.
         """
         self._pattern = re.compile(_ANY_ADDRESS + ("" if networks else _NO_NETWORK))
-        self._own = {canonical(address) for address in own}
+        self._own = {ip_network((address, 64 if ":" in address else 32), strict=False) for address in own}
         self._names: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
@@ -118,6 +118,6 @@ class Mask:
             address = ip_address(found[0])
         except ValueError:
             return found[0]
-        if str(address) not in self._own and not is_own(address):
+        if not is_own(address) and not any(address in network for network in self._own):
             return found[0]
         return self._names.setdefault(str(address), f"own-address-{len(self._names) + 1}")

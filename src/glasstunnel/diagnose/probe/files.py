@@ -70,7 +70,7 @@ def extra_certificates(machine: Machine, host: str, port: int) -> list[str]:
     """What the daemon trusts beside the system's certificates for one registry: certs.d."""
     name = f"[{host}]" if ":" in host else host
     names = (name, f"{name}:443") if port == 443 else (f"{name}:{port}",)
-    folders = [Path(machine.places.certificates).expanduser() / name for name in names]
+    folders = [_path(machine.places.certificates) / name for name in names]
     try:
         return [str(path) for folder in folders for path in sorted(folder.glob("*.crt"))]
     except OSError:
@@ -113,9 +113,17 @@ def _there() -> frozenset[Kind]:
     return frozenset(kind for kind, is_there in found.items() if is_there)
 
 
+def _path(path: str) -> Path:
+    """With the user's home in place of ``~``; without one it is nowhere."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def _exists(path: str) -> bool:
     try:
-        return Path(path).expanduser().exists()
+        return _path(path).exists()
     except OSError:
         return False
 
@@ -187,14 +195,14 @@ def _system() -> str:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8", errors="replace")
+        return _path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
 def _files(folder: str) -> list[Path]:
     try:
-        return sorted(path for path in Path(folder).expanduser().iterdir() if path.is_file())
+        return sorted(path for path in _path(folder).iterdir() if path.is_file())
     except OSError:
         return []
 
