@@ -468,3 +468,19 @@ def test_an_image_for_other_machines_is_no_matter_of_an_account() -> None:
     seen = evidence(host(replies=[reply("/v2/", 200), reply(MANIFEST)]))
     seen.misfit = Choice("linux/riscv64", "", ("linux/amd64",))
     assert list(mending(seen)) == ["check-name"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause", "codes"),
+    [
+        (Outcome.NO_SUCH_NAME, Cause.IMAGE_OR_PERMISSION, ["check-name"]),
+        (SILENT, Cause.RESOLVER_FAILS, ["check-name", "own-resolver"]),
+    ],
+)
+def test_a_name_that_nobody_knows_may_be_wrong_or_known_to_a_resolver_that_is_silent(
+    outcome: Outcome, cause: Cause, codes: list[str]
+) -> None:
+    unknown = host([system(outcome=outcome), asked(RESOLVER, "tls")], {}, [])
+    seen = evidence(unknown)
+    assert reach_verdict(seen).cause is cause
+    assert list(mending(seen)) == codes

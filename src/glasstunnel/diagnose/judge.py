@@ -92,6 +92,8 @@ class _Judge:
         heard = [item for item in self._host.lookups if item.encrypted]
         if any(item.outcome is Outcome.NO_SUCH_NAME for item in heard):
             facts.append(fact("name-unknown-everywhere", host=self._host.name))
+            if system is None or system.outcome is not Outcome.NO_SUCH_NAME:
+                return self._found(Cause.RESOLVER_FAILS, Confidence.LIKELY, facts)  # who alone may know it
             return self._found(Cause.IMAGE_OR_PERMISSION, Confidence.LIKELY, facts)
         facts += self._view.reach()
         if not self._evidence.machine.default_route:

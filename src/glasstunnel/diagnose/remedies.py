@@ -52,6 +52,11 @@ def _for(finding: Finding, evidence: Evidence, resolvers: tuple[Resolver, ...]) 
         found += mend_names.resolver(host, evidence, resolvers)
     if cause in _BY_PIN and host:
         found += mend_names.pin(evidence)
+    if any(fact.code == "name-unknown-everywhere" for fact in finding.facts):
+        found.append(Remedy("check-name", ""))
+        if cause is Cause.RESOLVER_FAILS:
+            found.append(Remedy("own-resolver", ""))
+        return found
     if cause in _BY_PROXY:
         found += mend_daemon.through_proxy(mend_daemon.working_proxy(host), evidence)
     if cause is Cause.INTERCEPTING_CERTIFICATE and host:

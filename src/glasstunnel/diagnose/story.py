@@ -125,6 +125,7 @@ REMEDIES: Final = {
     "no-proxy-json": N_("Take the proxy out of daemon.json"),
     "no-proxy-shell": N_("Do without the proxy of the environment"),
     "not-here": N_("Nothing here to mend: wait, or tell whoever runs that host"),
+    "own-resolver": N_("See to the resolver of this network, which alone may know the name"),
     "pin": N_("For the moment: pin an address that is right"),
     "proxy-drop-in": N_("Give the daemon a proxy"),
     "proxy-shell": N_(
