@@ -413,6 +413,11 @@ def test_a_registry_of_ones_own_is_trusted_by_the_daemon_alone() -> None:
     assert found.commands == (f"install -d {folder}", f"cp AUTHORITY.crt {folder}/ca.crt")
 
 
+def test_what_answers_without_tls_in_the_hubs_place_is_not_to_be_trusted() -> None:
+    """As the portal of a hotel does."""
+    assert list(mending(evidence(host(handshakes=[tls(RIGHT, Outcome.GARBLED)])))) == ["not-here"]
+
+
 def test_a_registry_without_tls_may_be_named_to_the_daemon(tmp_path: Path) -> None:
     seen = evidence(
         host(handshakes=[tls(RIGHT, Outcome.GARBLED), tls(RIGHT, Outcome.GARBLED, INNOCENT)]),

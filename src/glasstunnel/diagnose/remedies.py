@@ -92,7 +92,7 @@ def _registry_fails(finding: Finding, host: Host | None, evidence: Evidence) -> 
     if any(fact.code == "incomplete" for fact in finding.facts):
         command = f"glasstunnel diagnose docker-pull --deadline 60 {evidence.image}"
         return Remedy("more-time", "", (command,), as_root=False)
-    shakes = host.handshakes if host else []
+    shakes = host.handshakes if host and host.role == "registry" and not evidence.image.on_hub else []
     if not shakes or any(shake.outcome is not Outcome.GARBLED for shake in shakes):
         return Remedy("not-here", "")
     places = evidence.machine.places
