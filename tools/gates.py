@@ -103,6 +103,7 @@ PEERS = (
     Need("nftables", programs=("nft",)),
     Need("netbase", file="/etc/services"),  # names of ports and protocols, for wg and nft
 )
+IPTABLES = Need("iptables", programs=("iptables-legacy-save",))
 TSHARK = Need("tshark", programs=("tshark",))
 NAMESPACES = Need("the right to make namespaces", right=may_make_namespaces)
 RIGHTS = (Need("the right to open /dev/net/tun", right=may_open_tun), NAMESPACES)
@@ -220,6 +221,7 @@ TIERS = (
             UNSHARE,
             *PEERS,
             Need("iperf3", programs=("iperf3",)),
+            IPTABLES,
             TSHARK,
             *RIGHTS,
         ),

@@ -6,11 +6,13 @@ say stands beside, in the order of the play. ``mended`` is the verdict after the
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.diagnose.lab_tunnel import Diagnosis, Play, Stage, key, there
-from tests.interop.lab import run
+from tests.interop.lab import ping, run
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,36 @@ def whose_key(stage: Stage) -> Iterator[Diagnosis]:
 
 
 @scenarios(
+    peer_clock_behind=Scenario(
+        "peer-clock-behind", CERTAIN, ("old-timestamp",), ("clock-there", "forget-timestamp")
+    ),
+)
+def back_in_time(stage: Stage) -> Iterator[Diagnosis]:
+    """The peer starts again, at another port, with a clock that has gone back by an hour."""
+    stage.up(stage.ours, endpoint="")
+    stage.up(stage.theirs, "PersistentKeepalive = 1")
+    with stage.ours.namespace:
+        ping(stage.theirs.inner[4])
+    stage.down(stage.theirs)
+    stage.theirs.port = 51003
+    stage.config(stage.theirs, "PersistentKeepalive = 1")
+    stage.up_in_the_past(stage.theirs, 3600)
+    yield stage.look()
+
+
+@scenarios(
     closed_port=Scenario("endpoint-closed", CERTAIN, ("icmp",), ("look-there",)),
     silent=Scenario("silent", CERTAIN, ("nothing-came", "silence-hides"), ("look-there",)),
+    clock_behind=Scenario("clock-behind", LIKELY, ("file-from-future",), ("clock",)),
 )
 def nobody_there(stage: Stage) -> Iterator[Diagnosis]:
     """A closed port and silence are two things."""
     stage.up(stage.ours)
     yield stage.look()
     with stage.dropping((stage.theirs, "input", "udp dport 51002")):
+        yield stage.look(deadline=1)
+        ahead = time.time() + 3600
+        os.utime(stage.directory / f"{stage.ours.interface}.conf", (ahead, ahead))
         yield stage.look(deadline=1)
 
 
@@ -161,6 +185,13 @@ def everything_through_the_tunnel(stage: Stage) -> Iterator[Diagnosis]:
     endpoint_unresolved=Scenario(
         "endpoint-unresolved", CERTAIN, ("unresolved",), ("resolve",), notes=("not-asked",)
     ),
+    endpoint_missing=Scenario(
+        "endpoint-missing", CERTAIN, ("no-endpoint",), ("endpoint",), notes=("not-asked",)
+    ),
+    overlapping_allowed_ips=Scenario(
+        "overlapping-allowed-ips", CERTAIN, ("doubled",), ("one-owner",), notes=("not-asked",)
+    ),
+    no_peer=Scenario("no-peer", CERTAIN, ("no-peer",), ("add-peer",), notes=("not-asked",)),
 )
 def before_it_is_up(stage: Stage) -> Iterator[Diagnosis]:
     """A configuration is judged before it is up."""
@@ -171,6 +202,12 @@ def before_it_is_up(stage: Stage) -> Iterator[Diagnosis]:
     stage.config(stage.ours, key=stage.ours.public_key)
     yield stage.look()
     stage.config(stage.ours, endpoint="nosuch.invalid:51820")
+    yield stage.look()
+    stage.config(stage.ours, endpoint="")
+    yield stage.look()
+    stage.config(stage.ours, *stranger(f"{stage.theirs.inner[4]}/32", "Endpoint = 192.0.2.2:51002"))
+    yield stage.look()
+    stage.config(stage.ours, peer=False)
     yield stage.look()
 
 
@@ -187,6 +224,115 @@ def device_of_others(stage: Stage) -> Iterator[Diagnosis]:
     stage.stack.enter_context(stage.lab.wireguard_go(f"Endpoint = {stage.ours.endpoint(4)}"))
     stage.up(stage.ours)
     yield stage.look(host=stage.theirs)
+
+
+@scenarios(
+    wireguard_go_preshared=Scenario(
+        "silent", CERTAIN, ("nothing-came", "silence-hides"), ("look-there",), notes=("no-drop-counters",)
+    ),
+)
+def device_of_others_with_another_preshared_key(stage: Stage) -> Iterator[Diagnosis]:
+    """The same fault that our device tells by its counters is silence where none are."""
+    stage.stack.enter_context(stage.lab.wireguard_go(f"Endpoint = {stage.ours.endpoint(4)}"))
+    stage.up(stage.ours, f"PresharedKey = {key('preshared')}")
+    yield stage.look(host=stage.theirs, deadline=1)
+
+
+@scenarios(
+    wireguard_go_wrong_key=Scenario(
+        "silent", CERTAIN, ("nothing-came", "silence-hides"), ("look-there",), notes=("no-drop-counters",)
+    ),
+)
+def device_of_others_with_a_wrong_key(stage: Stage) -> Iterator[Diagnosis]:
+    """So is a wrong public key."""
+    stage.stack.enter_context(stage.lab.wireguard_go(f"Endpoint = {stage.ours.endpoint(4)}"))
+    stage.ours.private_key = key("replaced")
+    stage.up(stage.ours)
+    yield stage.look(host=stage.theirs, deadline=1)
+
+
+@scenarios(
+    nat_forgets=Scenario(
+        "all-well", CERTAIN, ("handshake", "answers", "largest-passes"), notes=("nat-forgets",)
+    ),
+    nat_shorter=Scenario(
+        "all-well", CERTAIN, ("handshake", "answers", "largest-passes"), notes=("nat-shorter",)
+    ),
+)
+def behind_a_nat(stage: Stage) -> Iterator[Diagnosis]:
+    """The peer is behind a kernel's NAT that forgets a flow after two seconds."""
+    stage.through_a_router(translating=True)
+    stage.up(stage.ours, endpoint="")
+    stage.up(stage.theirs)
+    for silences in ((1, 3), (3,)):
+        with stage.theirs.namespace:
+            ping(stage.ours.inner[4])
+        yield stage.look(nat_life=True, silences=silences)
+
+
+@scenarios(
+    unreachable_by_router=Scenario("endpoint-unreachable", CERTAIN, ("icmp",), ("path",)),
+    prohibited_by_router=Scenario("endpoint-unreachable", CERTAIN, ("icmp",), ("path",)),
+)
+def refused_on_the_way(stage: Stage) -> Iterator[Diagnosis]:
+    """A router between the two says that it does not deliver, or may not."""
+    router = stage.through_a_router()
+    stage.up(stage.ours)
+    there(router, "ip", "route", "add", "unreachable", stage.theirs.outer[4])
+    yield stage.look()
+    there(router, "ip", "route", "replace", "prohibit", stage.theirs.outer[4])
+    yield stage.look()
+
+
+@scenarios(
+    ipv6=Scenario("all-well", CERTAIN, ("handshake-now", "answers", "answers", "largest-passes")),
+    large_packets_lost_ipv6=Scenario(
+        "large-packets-lost",
+        CERTAIN,
+        ("large-lost", "mtu-hole", "outside-path", "right-mtu"),
+        ("mend-path", "mtu"),
+    ),
+)
+def over_ipv6(stage: Stage) -> Iterator[Diagnosis]:
+    """An IPv6 endpoint, and both versions in the tunnel."""
+    for host, far in ((stage.theirs, stage.ours), (stage.ours, stage.theirs)):
+        address = f"Address = {host.inner[6]}/64"
+        stage.up(host, allowed=far.allowed_ips, endpoint=far.endpoint(6), interface=address)
+    yield stage.look()
+    with stage.dropping(*((host, "input", "ip6 length > 1300") for host in (stage.ours, stage.theirs))):
+        yield stage.look()
+
+
+@scenarios(
+    legacy_filter=Scenario("firewall", CERTAIN, ("filtered",), ("filter",)),
+)
+def rules_that_nft_does_not_show(stage: Stage) -> Iterator[Diagnosis]:
+    """A rule of iptables-legacy."""
+    stage.both_up()
+    rule = ("OUTPUT", "-p", "udp", "--dport", "51002", "-j", "DROP")
+    there(stage.ours, "iptables-legacy", "-w", "-A", *rule)
+    yield stage.look()
+
+
+@scenarios(
+    server_filtered=Scenario("firewall", LIKELY, ("filtered",), ("filter",), notes=("never-spoke",) * 2),
+    server=Scenario("all-well", CERTAIN, ("handshake", "answers", "largest-passes"), notes=("never-spoke",)),
+)
+def several_guests(stage: Stage) -> Iterator[Diagnosis]:
+    """A server: its filter keeps everybody out, then one has come, and another has not yet."""
+    stage.up(stage.ours, *stranger("10.9.0.3/32"), endpoint="")
+    with stage.dropping((stage.ours, "input", "udp dport 51001")):
+        yield stage.look()
+    stage.up(stage.theirs)
+    with stage.theirs.namespace:
+        ping(stage.ours.inner[4])
+    yield stage.look()
+
+
+def stranger(allowed: str, *lines: str) -> tuple[str, ...]:
+    """Lines for one more peer."""
+    public = run("wg", "pubkey", text=key("stranger"))
+    return "[Peer]", f"PublicKey = {public}", f"AllowedIPs = {allowed}", *lines
 
 
 SCENARIOS = {name: scenario for given in PLAYS.values() for name, scenario in given.items()}

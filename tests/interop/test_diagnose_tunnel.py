@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ def test_nothing_on_the_machine_is_changed(seen: Seen, scenario: str) -> None:
 def test_what_is_fit_to_be_shown_hides_own_addresses(seen: Seen, scenario: str) -> None:
     said = seen(scenario)
     for address in {said.host.inner[4], *said.own} - {"::1"}:
-        assert f'"{address}' not in said.masked
+        assert not re.search(rf"{re.escape(address)}(?![0-9a-f:.])", said.masked)
 
 
 @every_scenario

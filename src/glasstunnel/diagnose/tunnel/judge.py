@@ -30,7 +30,12 @@ _ICMP = {
 def reach_verdict(evidence: Evidence) -> Verdict:
     """Judge."""
     notes = tuple(_notes(evidence))
-    first, *rest = [*_interface(evidence), *_peers(evidence), *judge_data.target(evidence), _well(evidence)]
+    found = [*_interface(evidence), *_peers(evidence), *judge_data.target(evidence), _well(evidence)]
+    # What is at fault here, at several peers alike, is told once.
+    once: dict[tuple[Cause, tuple[Fact, ...]], Finding] = {}
+    for one in found:
+        once.setdefault((one.cause, one.facts), one)
+    first, *rest = once.values()
     return Verdict(
         first, tuple(one for one in rest if one.cause not in (Cause.ALL_WELL, Cause.NOT_UP)), notes
     )

@@ -8,6 +8,7 @@ before that is sent. Time is a parameter.
 Section: RFC 4787 §4.3; RFC 5780 §4.6, which needs a server for what here the tunnel does; WP §6.5.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ from glasstunnel.diagnose.tunnel.evidence import NatLife
 SILENCES: Final = (5, 8, 10, 15, 20, 25, 30, 45, 60, 90, 120, 150, 180)
 """Seconds; RFC 4787 asks NATs for 120 at the least, Linux keeps a two-way flow for 120."""
 _MARGIN = 5  # seconds by which a keepalive has to come before the end, or a quarter of a short silence
+_LOOK = 0.5  # seconds
 _SOON = 10  # seconds: KEEPALIVE_TIMEOUT, WP §6.5
 
 
@@ -41,17 +43,30 @@ def measure(
     disturbed = False
     for silence in silences:
         say(silence)
-        if silence >= _SOON:
-            wait(settle)
-        before = passed()
-        wait(silence)
+        before, quiet = _settled(wait, passed, settle) if silence >= _SOON else (passed(), 0.0)
+        wait(max(0.0, silence - quiet))
+        lasted = max(silence, math.ceil(quiet))
         spoke = passed() != before
         disturbed |= spoke
         if not echo():
-            return NatLife(survived, silence, disturbed)
+            return NatLife(survived, lasted, disturbed)
         if not spoke:
-            survived = silence
+            survived = lasted
     return NatLife(survived, 0, disturbed)
+
+
+def _settled(wait: Callable[[float], None], passed: Callable[[], int], settle: float) -> tuple[int, float]:
+    """Let the passive keepalive go by, or what has taken its place, such as a handshake.
+
+    Returns:
+        the bytes that have passed, and the seconds since, by a look each half second.
+    """
+    before, quiet = passed(), 0.0
+    for _ in range(math.ceil(settle / _LOOK)):
+        wait(_LOOK)
+        now = passed()
+        before, quiet = now, quiet + _LOOK if now == before else 0.0
+    return before, quiet
 
 
 def right_keepalive(life: NatLife) -> int:

@@ -155,7 +155,8 @@ def _ended(reply: Reply, _: Translate) -> str:
 def _sizes(one: Search, _: Translate) -> str:
     title = _("size outside") if one.outside else _("size inside")
     template = _("{largest} bytes pass, {lost} do not") if one.smallest_lost else _("{largest} bytes pass")
-    return f"{title}  {one.address}: " + template.format(largest=one.largest, lost=one.smallest_lost)
+    passed = template.format(largest=one.largest, lost=one.smallest_lost)
+    return _("{title}  {address}: {passed}").format(title=title, address=one.address, passed=passed)
 
 
 def _counters(drops: dict[str, int]) -> str:

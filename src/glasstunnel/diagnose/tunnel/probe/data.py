@@ -5,7 +5,7 @@ learnt from the first. Section: WP §6.5 (the passive keepalive), §5.4.6; see p
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from glasstunnel.diagnose.tunnel import natlife, pathmtu, targets
@@ -42,7 +42,7 @@ def data(evidence: Evidence, peer: Peer, device: Device, options: Options, say: 
     address = answering[0].address
     say("large packets")
     soon = min(deadline, _SPARE + _TIMES * answering[0].ms / 1000)
-    _search(evidence, peer, address, soon, mtu)
+    _search(evidence, peer, address, (soon, deadline, deadline), mtu)
     if options.nat_life:
         _nat_life(evidence, peer, address, device, options, say)
 
@@ -58,13 +58,22 @@ def _keepalive(peer: Peer, device: Device, deadline: float, before: int) -> bool
     return False
 
 
-def _search(evidence: Evidence, peer: Peer, address: str, deadline: float, mtu: int) -> None:
+def _search(evidence: Evidence, peer: Peer, address: str, deadlines: Sequence[float], mtu: int) -> None:
+    """Large packets inside, and outside where they are lost inside.
+
+    A small one goes before and after those of a round: where it is lost too the way stood still, and the
+    round is asked again, with more patience.
+    """
     reported = [0]
 
     def ask(where: str, interface: str, mark: int, sizes: list[int]) -> set[int]:
-        got = packets.echoes([Echo(where, size) for size in sizes], deadline, interface, mark)
-        reported[0] = max(reported[0], *(told for _, told in got), 0)
-        return {reply.size for reply, _ in got if reply.got is Got.ANSWER}
+        for deadline in deadlines:
+            tries = [Echo(where, size) for size in (_SMALL, *sizes, _SMALL)]
+            got = packets.echoes(tries, deadline, interface, mark)
+            if got[0][0].got is got[-1][0].got is Got.ANSWER:
+                break
+        reported[0] = max(reported[0], *(told for _, told in got))
+        return {reply.size for reply, _ in got[1:-1] if reply.got is Got.ANSWER}
 
     def inside(sizes: list[int]) -> set[int]:
         return ask(address, evidence.name, 0, sizes)

@@ -58,14 +58,10 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
     say("routes")
     for peer in evidence.peers:
         _ask_ways(evidence, peer)
-    rules = machine.ruleset()
-    if rules is None:
-        evidence.unknown.append("no-ruleset")
-    elif machine.has_legacy_rules():
-        evidence.unknown.append("legacy-rules")
-    if rules:
-        evidence.filtered = through.filtered(evidence, rules)
-        evidence.filter_owners = rules.owners
+    rules, unknown = machine.ruleset()
+    evidence.unknown += unknown
+    evidence.filtered = through.filtered(evidence, rules)
+    evidence.filter_owners = rules.owners
     if evidence.kind is Kind.OTHER:
         evidence.unknown.append("no-drop-counters")
     if device and evidence.interface.up:
@@ -82,7 +78,8 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
                 peer.outside = knock(peer.endpoint, options.deadlines.echo, evidence.fwmark)
     if options.to:
         say("target")
-        evidence.target = through.target(evidence, options.to, rules, options.deadlines.echo)
+        known = None if unknown else rules
+        evidence.target = through.target(evidence, options.to, known, options.deadlines.echo)
     if device:
         evidence.drops, found = device.counts()
         for peer in evidence.peers:

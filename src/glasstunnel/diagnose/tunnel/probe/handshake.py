@@ -53,7 +53,7 @@ def _is_decided(peer: Peer, evidence: Evidence) -> bool:
     return (
         not peer.endpoint
         or peer.is_fresh
-        or evidence.now - peer.after.handshake < (TOO_SOON if evidence.kind is Kind.OURS else _RECENT)
+        or _needs_no_other(peer, evidence)
         or peer.grown("bad_handshake") > 0
         or peer.grown("old_timestamp") > 0
         or (
@@ -62,6 +62,12 @@ def _is_decided(peer: Peer, evidence: Evidence) -> bool:
             and not _ABOUT_KEYS & (evidence.drops.keys() | peer.after.drops.keys())
         )
     )
+
+
+def _needs_no_other(peer: Peer, evidence: Evidence) -> bool:
+    """Whether its handshake is so young that its device makes no other, and nothing speaks against it."""
+    soon = TOO_SOON if evidence.kind is Kind.OURS else _RECENT
+    return evidence.now - peer.after.handshake < soon and not _ABOUT_KEYS & peer.after.drops.keys()
 
 
 def _is_accused(evidence: Evidence) -> bool:

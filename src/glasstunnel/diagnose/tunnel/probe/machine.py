@@ -11,8 +11,9 @@ import subprocess
 from contextlib import suppress
 from ipaddress import ip_interface
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from glasstunnel.diagnose.tunnel import legacy
 from glasstunnel.diagnose.tunnel.evidence import Interface, Local
 from glasstunnel.diagnose.tunnel.filters import Ruleset
 from glasstunnel.host.netlink import Netlink
@@ -58,24 +59,43 @@ def local(name: str, further: tuple[Path, ...] = ()) -> Local:
     return Local(networks, forwarding, newest, path)
 
 
-def ruleset() -> Ruleset | None:
-    """The rules of nftables; None if they cannot be read."""
-    program = shutil.which("nft") or shutil.which("nft", path="/usr/sbin:/sbin")
+def ruleset() -> tuple[Ruleset, list[str]]:
+    """The rules of nftables and of iptables-legacy, and codes of what could not be read."""
+    items: list[dict[str, Any]] = []
+    unknown = []
+    text = _output("nft", "-j", "list", "ruleset")
+    try:
+        items += json.loads(text or "{}").get("nftables", [])
+    except ValueError:
+        text = None
+    if text is None:
+        unknown.append("no-ruleset")
+    for family in ("ip", "ip6"):
+        if not _has_legacy_tables(family):  # asked without need, the program would make tables
+            continue
+        if (text := _output(f"{family}tables-legacy-save")) is None:
+            unknown.append("legacy-rules")
+        else:
+            items += legacy.parse(text, family)
+    return Ruleset({"nftables": items}), list(dict.fromkeys(unknown))
+
+
+def _has_legacy_tables(family: str) -> bool:
+    """Whether iptables-legacy has tables here, which nft does not show."""
+    with suppress(OSError):
+        return bool(Path(f"/proc/thread-self/net/{family}_tables_names").read_text().strip())
+    return False
+
+
+def _output(name: str, *words: str) -> str | None:
+    """What a program of the system prints; None if it fails or is not there."""
+    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if not program:
         return None
     try:
         done = subprocess.run(  # noqa: S603 - fixed words
-            [program, "-j", "list", "ruleset"], capture_output=True, text=True, check=False, timeout=10
+            [program, *words], capture_output=True, text=True, check=False, timeout=10
         )
-        return None if done.returncode else Ruleset(json.loads(done.stdout or "{}"))
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.TimeoutExpired):
         return None
-
-
-def has_legacy_rules() -> bool:
-    """Whether iptables-legacy has tables here, which nft does not show."""
-    for name in ("ip_tables_names", "ip6_tables_names"):
-        with suppress(OSError):
-            if Path(f"/proc/thread-self/net/{name}").read_text().strip():
-                return True
-    return False
+    return None if done.returncode else done.stdout
