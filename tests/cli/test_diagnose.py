@@ -127,6 +127,15 @@ def test_a_stream_that_is_closed_is_no_fault(closed: str) -> None:
 
 
 @pytest.mark.interop
+def test_a_full_disk_under_a_report_is_one_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            alone("--deadline", "1"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "glasstunnel: No space left on device\n")
+
+
+@pytest.mark.interop
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_proxys_password_is_shown_to_nobody_and_its_address_to_who_asks(form: tuple[str, ...]) -> None:
     proxy = "http://u:secret@192.168.77.80:3128"

@@ -5,6 +5,7 @@ did. Exit status 0: done; 1: one sentence on standard error says why not; 2: the
 """
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -39,15 +40,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = module.run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Who read our output has had enough. The interpreter flushes once more at exit: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # who read our output has had enough
+        _drop_output()
         return 1
     except KeyboardInterrupt:
         return _fail("interrupted")
     except module.ERRORS as error:
         return _fail(str(getattr(error, "strerror", None) or error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:  # a fault of ours
+            raise
+        _drop_output()
+        return _fail(os.strerror(errno.ENOSPC))
     return status
+
+
+def _drop_output() -> None:
+    """The interpreter flushes once more at exit: let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str) -> int:
