@@ -7,10 +7,13 @@ Section: mount_namespaces(7), nsenter(1).
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +74,14 @@ class Done:
             finally:
                 program.kill()
             return cls(program.returncode, out, error)
+
+
+def _registries(mirrors: Iterable[str]) -> str:
+    """The daemon's mirrors as skopeo is told of them: containers-registries.conf(5)."""
+    lines = ["[[registry]]", 'location = "docker.io"']
+    for url in mirrors:
+        lines += ["[[registry.mirror]]", f'location = "{url.partition("://")[2]}"']
+    return "\n".join((*lines, ""))
 
 
 class Client:
@@ -181,13 +192,24 @@ class Client:
     def pull(self, image: str, patience: float, *before: str) -> subprocess.Popen[str]:
         """Let a shell run these lines, and then skopeo fetch the image with all its blobs.
 
-        It goes through the proxy that a drop-in gives the daemon, and as root of this machine might have it
-        the shell finds what manages services and the clock: programs that only note what they are told.
+        It goes through the proxy that a drop-in gives the daemon, asks the mirrors of daemon.json first, and
+        as root of this machine might have it the shell finds what manages services and the clock: programs
+        that only note what they are told.
         """
+        mirrors = self.mirrors()
+        registries = self.home / ".config" / "containers" / "registries.conf"
+        registries.parent.mkdir(parents=True, exist_ok=True)
+        registries.write_text(_registries(mirrors))
         target = tempfile.mkdtemp(dir=self.home)
-        skopeo = f"skopeo --command-timeout {patience}s copy --quiet docker://{image} dir:{target}"
+        debug = "--debug" if mirrors else ""  # says who is asked
+        skopeo = f"skopeo --command-timeout {patience}s {debug} copy --quiet docker://{image} dir:{target}"
         lines = (*before, *self._told_to_daemon, f"exec {skopeo}")
         return self.start("sh", "-ec", "\n".join(lines), PATH=self.noting())
+
+    def mirrors(self) -> list[str]:
+        """What daemon.json says now."""
+        settings = json.loads(self.files().get("/etc/docker/daemon.json", "{}"))
+        return [str(url) for url in settings.get("registry-mirrors", ())]
 
     @property
     def _told_to_daemon(self) -> tuple[str, ...]:
@@ -211,6 +233,9 @@ class Client:
         for program in ("systemctl", "timedatectl", "date"):
             file = folder / program
             lines = ["#!/bin/sh", f'printf "%s\\n" "{program} $*" >> {self.home}/noted']
+            if program == "date":  # -u -s TIME: the real one reads it
+                real = shutil.which("date")
+                lines.append(f'printf "clock %s\\n" "$({real} -u -d "$3" +%s)" >> {self.home}/noted')
             if program == "systemctl" and self._services:
                 lines.append(f'exec {sys.executable} {_SERVICES} "$@"')
             file.write_text("\n".join((*lines, "")))

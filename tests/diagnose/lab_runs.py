@@ -17,8 +17,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 
 from tests.diagnose.lab_client import Client, Done
@@ -32,6 +31,8 @@ IMPATIENCE = 2.0  # … for one that is to fail
 AT_ONCE = 3  # laboratories
 BEAT, STANDSTILL = 0.05, 0.5  # seconds: between looks at the clock, and how much later one may be
 TRIES = 4
+VERIFY = "systemd-analyze verify docker.service"
+_SPOILT = f"sed -i.kept s/Environment=/Environmnt=/ {{0}}; {VERIFY}; mv {{0}}.kept {{0}}"
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Seen:
     pull: Done
     mended: dict[str, Done] = field(default_factory=dict)
     verified: dict[str, Done] = field(default_factory=dict)  # systemd-analyze on the daemon's unit
+    refused: dict[str, Done] = field(default_factory=dict)  # the same with a word misspelt
     written: dict[str, dict[str, str]] = field(default_factory=dict)  # by remedy: the files, after it
     undone: dict[str, bool] = field(default_factory=dict)  # whether taking it back left the files as before
 
@@ -118,12 +120,16 @@ def _mend(seen: Seen, remedy: dict[str, Any], scenario: Scenario, stage: Stage, 
         first = []
         done = client.run("sh", "-ec", "\n".join(remedy["commands"]), PATH=client.noting())
         assert done.status == 0, f"{code}: {done.error}"
-        if told := re.findall(r"^date -u -s (.*)$", client.noted(), re.MULTILINE):
+        if told := re.findall(r"^clock (\d+)$", client.noted(), re.MULTILINE):
+            # No namespace has a clock of its own: that this one is set forward is, seen from here, the same
+            # as that the world's is set back by as much.
             stage.clear()
-            clock(scenario.ahead - (parsedate_to_datetime(told[-1]) - datetime.now(UTC)))(stage)
+            clock(scenario.ahead - timedelta(seconds=int(told[-1]) - time.time()))(stage)
     seen.written[code] = client.files()
     if code.endswith("drop-in"):
-        seen.verified[code] = client.run("systemd-analyze", "verify", "docker.service")
+        (drop_in,) = set(seen.written[code]) - set(before)
+        seen.verified[code] = client.run("sh", "-c", VERIFY)
+        seen.refused[code] = client.run("sh", "-c", _SPOILT.format(drop_in))
     patience = PATIENCE if code in scenario.mended_by else IMPATIENCE
     seen.mended[code] = Done.of(client.pull(scenario.image, patience, *first))
     done = client.run("sh", "-ec", "\n".join(remedy["undo"]), PATH=client.noting())

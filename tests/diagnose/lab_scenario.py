@@ -35,6 +35,7 @@ class Scenario:
     remedies: tuple[str, ...] = ()
     mended_by: tuple[str, ...] = ()
     pulls: bool = False
+    complaint: str = ""  # a part of what skopeo says
     image: str = "hello-world"
     faults: Faults = field(default_factory=Faults)
     files: dict[str, str] = field(default_factory=dict)
@@ -123,6 +124,12 @@ def changed(change: Change) -> Callable[[Stage], None]:
         stage.lead(dict.fromkeys(names.REGISTRY_ADDRESSES, BACKSTAGE[0]))
 
     return prepare
+
+
+def mirror(stage: Stage) -> None:
+    """The mirror works; it has what the hub has."""
+    relayed = relay(stage.world, (names.PRIVATE_ADDRESS, 5443), stage.authority.root)
+    stage.front(names.MIRROR_ADDRESS, relayed, stage.authority.issue([names.MIRROR]))
 
 
 def other_site(address: str, name: str) -> Callable[[Stage], None]:

@@ -25,6 +25,7 @@ NAMES = {
     "stale-hosts-other-site": Scenario(
         "stale-hosts",
         {"hosts-line": CLOUDFRONT, "tls-fails": "ostname mismatch", "proven": names.REGISTRY_ADDRESSES[0]},
+        complaint="certificate is valid for *.cloudfront.net",
         remedies=("hosts-line",),
         mended_by=("hosts-line",),
         files=hosts(CLOUDFRONT),
@@ -40,6 +41,7 @@ NAMES = {
     "poisoned-resolver-other-site": Scenario(
         "poisoned-resolver",
         ODD | {"tls-fails": "ostname mismatch"},
+        complaint="certificate is valid for *.facebook.com",
         remedies=("resolv-conf", "pin"),
         mended_by=("resolv-conf", "pin"),
         files=resolver(names.POISONED),
@@ -48,6 +50,7 @@ NAMES = {
     "poisoned-resolver-no-name": Scenario(
         "poisoned-resolver",
         {"system-lookup-fails": "no such name", "proven": names.REGISTRY_ADDRESSES[0]},
+        complaint="no such host",
         remedies=("resolv-conf", "pin"),
         mended_by=("resolv-conf", "pin"),
         files=resolver(names.LYING),
@@ -122,6 +125,7 @@ NAMES = {
             "tls-fails": names.UNMARKED_6,
             "proven": names.BOTH_ADDRESSES[0],
         },
+        complaint="certificate is valid for *.facebook.com",
         remedies=("resolv-conf", "pin"),
         mended_by=("resolv-conf", "pin"),
         image=f"{names.BOTH}/team/app",

@@ -40,6 +40,7 @@ PATH = {
         "blocked-address",
         {"tcp-fails": "refused", "others-reachable": "8.8.8.8"},
         confidence="likely",
+        complaint="connection refused",
         remedies=("proxy-drop-in", "proxy-shell"),
         faults=Faults(reset_addresses=HUB),
     ),
@@ -72,6 +73,7 @@ PATH = {
             "proven": names.BOTH_ADDRESSES[0],
         },
         confidence="likely",
+        complaint="connection reset by peer",
         remedies=("pin", "proxy-drop-in", "proxy-shell"),
         mended_by=("pin",),
         image=f"{names.BOTH}/team/app",
@@ -85,6 +87,7 @@ PATH = {
             "tls-fails": "reset",
             "innocent-works": "example.com",
         },
+        complaint="connection reset by peer",
         remedies=("proxy-drop-in", "proxy-shell"),
         faults=Faults(reset_names=frozenset({names.REGISTRY})),
     ),
@@ -99,6 +102,7 @@ PATH = {
     "name-based-reset-proxy-known": Scenario(
         "name-based-reset",
         {"tls-fails": "reset", "innocent-works": "example.com"},
+        complaint="connection reset by peer",
         remedies=("proxy-drop-in", "proxy-shell"),
         mended_by=("proxy-drop-in", "proxy-shell"),
         files={"/etc/environment": f'https_proxy="{GOOD_PROXY}"\n'},
@@ -114,12 +118,14 @@ PATH = {
         "intercepting-certificate",
         {"certificate": "Inspection Gateway"},
         confidence="likely",
+        complaint="signed by unknown authority",
         remedies=("authority", "proxy-drop-in", "proxy-shell"),
         prepare=inspection,
     ),
     "clock-behind": Scenario(
         "wrong-clock",
         {"certificate": "not yet valid", "clocks": "-259"},
+        complaint="expired or is not yet valid",
         remedies=("clock-by-network", "clock-by-hand"),
         mended_by=("clock-by-hand",),
         ahead=timedelta(days=300),
@@ -127,6 +133,7 @@ PATH = {
     "clock-ahead": Scenario(
         "wrong-clock",
         {"certificate": "expired", "clocks": "+259"},
+        complaint="expired or is not yet valid",
         remedies=("clock-by-network", "clock-by-hand"),
         mended_by=("clock-by-hand",),
         ahead=timedelta(days=-300),
@@ -157,6 +164,7 @@ PATH = {
     "proxy-broken-in-daemon-json": Scenario(
         "proxy-broken",
         {"proxy-fails": "refused", "direct-works": names.REGISTRY_ADDRESSES[0]},
+        complaint="connection refused",
         remedies=("no-proxy-json",),
         mended_by=("no-proxy-json",),
         files={
@@ -169,6 +177,7 @@ PATH = {
     "proxy-refuses": Scenario(
         "proxy-broken",
         {"proxy-fails": "refused", "direct-works": names.REGISTRY_ADDRESSES[0]},
+        complaint="connection refused",
         remedies=("no-proxy-drop-in",),
         mended_by=("no-proxy-drop-in",),
         files=drop_in(f"http://{PROXY}:8889"),
@@ -176,6 +185,7 @@ PATH = {
     "proxy-wants-password": Scenario(
         "proxy-broken",
         {"proxy-fails": "407", "direct-works": names.REGISTRY_ADDRESSES[0]},
+        complaint="Proxy Authentication Required",
         remedies=("no-proxy-drop-in",),
         mended_by=("no-proxy-drop-in",),
         files=drop_in(f"http://{PROXY}:3128"),

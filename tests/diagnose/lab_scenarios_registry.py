@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.diagnose import lab_names as names
 from tests.diagnose.lab_fronts import failing
 from tests.diagnose.lab_path import Faults
-from tests.diagnose.lab_scenario import HUB, MIRROR, Scenario, changed, led, resolver, too_many
+from tests.diagnose.lab_scenario import HUB, MIRROR, Scenario, changed, led, mirror, resolver, too_many
 
 REGISTRY = {
     "all-well": Scenario("all-well", {"first-bytes": names.BLOBS}, pulls=True),
@@ -24,6 +24,7 @@ REGISTRY = {
         confidence="likely",
         why="blocked-address",
         remedies=("without-mirror",),
+        mended_by=("without-mirror",),
         pulls=True,
         files=MIRROR,
     ),
@@ -37,16 +38,28 @@ REGISTRY = {
         files=MIRROR,
         faults=Faults(drop_addresses=HUB),
     ),
+    "mirror-serves": Scenario(
+        "all-well",
+        {"mirror-serves": names.MIRROR},
+        confidence="likely",
+        also=("blocked-address",),
+        pulls=True,
+        files=MIRROR,
+        faults=Faults(drop_addresses=HUB),
+        prepare=mirror,
+    ),
     "token-host-reset": Scenario(
         "token-host",
         {"tls-fails": "reset", "innocent-works": "example.com"},
         why="name-based-reset",
+        complaint="connection reset by peer",
         remedies=("proxy-drop-in", "proxy-shell"),
         faults=Faults(reset_names=frozenset({names.AUTH})),
     ),
     "token-host-fails": Scenario(
         "token-host",
         {"reply": "503"},
+        complaint="503",
         remedies=("not-here",),
         prepare=led(names.AUTH_ADDRESS, names.AUTH, lambda stage: failing(503, "come back later")),
     ),
@@ -63,6 +76,7 @@ REGISTRY = {
         "blob-host",
         {"tls-fails": "reset", "innocent-works": "example.com"},
         why="name-based-reset",
+        complaint="connection reset by peer",
         remedies=("proxy-drop-in", "proxy-shell"),
         faults=Faults(reset_names=frozenset({names.BLOBS})),
     ),
@@ -83,6 +97,7 @@ REGISTRY = {
     "image-missing": Scenario(
         "image-or-permission",
         {"reply": "404 MANIFEST_UNKNOWN"},
+        complaint="manifest unknown",
         remedies=("check-name", "log-in"),
         image="none/such",
     ),
@@ -90,12 +105,14 @@ REGISTRY = {
         "image-or-permission",
         {"reply": "401 UNAUTHORIZED", "anonymous": "without an account"},
         confidence="likely",
+        complaint="denied",
         remedies=("check-name", "log-in"),
         image="secret/app",
     ),
     "registry-fails": Scenario(
         "registry-fails",
         {"reply": "503"},
+        complaint="503",
         remedies=("not-here",),
         prepare=changed(lambda method, path: (503, {}, {"errors": []})),
     ),

@@ -6,9 +6,11 @@ import re
 import jsonschema
 import pytest
 
+from tests.diagnose import lab_names as names
 from tests.diagnose import lab_reports
 from tests.diagnose.lab_client import DROP_INS
 from tests.diagnose.lab_runs import Seen
+from tests.diagnose.lab_scenario import MIRROR
 from tests.diagnose.lab_scenarios import SCENARIOS
 
 pytestmark = pytest.mark.interop
@@ -56,8 +58,21 @@ DAEMON_JSON = {
 def test_skopeo_pulls_or_fails_as_the_verdict_says(seen: dict[str, Seen], scenario: str) -> None:
     it, pull = SCENARIOS[scenario], seen[scenario].pull
     assert (pull.status == 0) == it.pulls, pull.error
+    assert it.complaint in pull.error
     falls_back = "falls-back" in it.evidence  # said of a mirror: the pull goes on without it
     assert it.pulls == (seen[scenario].report["verdict"]["cause"] == "all-well" or falls_back)
+
+
+@pytest.mark.parametrize("scenario", [name for name, it in SCENARIOS.items() if it.files == MIRROR])
+def test_skopeo_asks_the_daemons_mirror_first_and_after_the_remedy_not_at_all(
+    seen: dict[str, Seen], scenario: str
+) -> None:
+    mirror, hub = (f'access \\"{place}/library/hello-world' for place in (names.MIRROR, "docker.io"))
+    asked = seen[scenario].pull.error
+    assert mirror in asked.partition(hub)[0]
+    assert (hub in asked) == (SCENARIOS[scenario].cause == "mirror-broken")  # it has gone on, or need not
+    if done := seen[scenario].mended.get("without-mirror"):
+        assert names.MIRROR not in done.error
 
 
 @every_scenario
@@ -101,13 +116,17 @@ def test_the_remedies_mend_it_and_can_be_taken_back(seen: dict[str, Seen], scena
 
 @every_scenario
 def test_the_files_that_remedies_give_the_daemon_are_sound(seen: dict[str, Seen], scenario: str) -> None:
-    for code, done in seen[scenario].verified.items():
+    it = seen[scenario]
+    assert set(it.verified) == {code for code in SCENARIOS[scenario].remedies if code.endswith("drop-in")}
+    for code, done in it.verified.items():
         assert (done.status, done.error) == (0, ""), f"{code}: {done.error}"
-    for code, files in seen[scenario].written.items():
-        if code.endswith("drop-in"):
-            assert any(path.startswith(f"{DROP_INS}/") for path in files), code
-        if text := files.get("/etc/docker/daemon.json"):
-            jsonschema.validate(json.loads(text), DAEMON_JSON)
+        assert any(path.startswith(f"{DROP_INS}/") for path in it.written[code]), code
+        assert "Environmnt" in it.refused[code].error, "what is wrong there is not seen"
+    for code in {"no-proxy-json", "without-mirror"} & set(SCENARIOS[scenario].remedies):
+        settings = json.loads(it.written[code]["/etc/docker/daemon.json"])
+        jsonschema.validate(settings, DAEMON_JSON)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(settings | {"registry-mirors": []}, DAEMON_JSON)
 
 
 @every_scenario
