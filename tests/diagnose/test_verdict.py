@@ -12,6 +12,7 @@ from glasstunnel.diagnose.evidence import Certificate, Evidence, Handshake, Host
 from glasstunnel.diagnose.finding import Verdict
 from glasstunnel.diagnose.machine import Proxies
 from glasstunnel.diagnose.registry import Choice
+from glasstunnel.diagnose.story import named
 from glasstunnel.diagnose.verdict import reach_verdict
 from tests.diagnose.seen import (
     AUTH,
@@ -574,6 +575,7 @@ def test_with_a_mirror_that_has_the_image_a_pull_goes_well_and_the_hubs_fault_is
     mirror = host(replies=[reply("/v2/", on="m.cn"), reply(MANIFEST, on="m.cn")], role="mirror")
     verdict = judged(host(handshakes=[tls(RIGHT, RESET), tls(RIGHT, Outcome.OK, INNOCENT)]), mirror)
     assert said(verdict) == (Cause.ALL_WELL, Confidence.LIKELY)
+    assert "the mirror" in named(verdict.finding, str)  # and nothing of bytes, which nobody has seen
     assert [other.cause for other in verdict.also] == [Cause.NAME_BASED_RESET]
 
 

@@ -45,8 +45,13 @@ CAUSES: Final = {
     Cause.IMAGE_OR_PERMISSION: N_("the network is fine: there is no such image, or it may not be pulled"),
     Cause.REGISTRY_FAILS: N_("{host} can be reached, but does not answer as a registry should"),
 }
-REDIRECTED: Final = N_("the registry answers, but {host}, to which it leads one on, fails")
-"""BLOB_HOST where it is not the layers that are elsewhere."""
+IN_A_ROLE: Final = {
+    (Cause.BLOB_HOST, "redirect"): N_("the registry answers, but {host}, to which it leads one on, fails"),
+    (Cause.ALL_WELL, "mirror"): N_(
+        "a pull should go well: the mirror {host} is asked first and has the image"
+    ),
+}
+"""Where it is another host of the pull that the cause concerns: not the layers', not the registry."""
 CONFIDENCES: Final = {
     Confidence.CERTAIN: N_("certain"),
     Confidence.LIKELY: N_("likely"),
@@ -315,8 +320,8 @@ def _answers(text: str, _: Translate) -> str:
 
 def named(finding: Finding, _: Translate) -> str:
     """A finding's cause as a sentence, with what is wrong with that host."""
-    known = REDIRECTED if finding.role == "redirect" and finding.cause is Cause.BLOB_HOST else None
-    sentence = _(known or CAUSES[finding.cause]).format(host=finding.host)
+    sentence = _(IN_A_ROLE.get((finding.cause, finding.role)) or CAUSES[finding.cause])
+    sentence = sentence.format(host=finding.host)
     if not finding.why:
         return sentence
     why = _(CAUSES[finding.why]).format(host=finding.host)

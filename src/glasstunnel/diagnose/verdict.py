@@ -45,8 +45,10 @@ def reach_verdict(evidence: Evidence) -> Verdict:
         host for host in mirrors if any(_is_manifest(reply) and reply.status == 200 for reply in host.replies)
     ]
     if chain and served:
-        facts = (fact("mirror-serves", host=served[0].name, image=evidence.image),)
-        return Verdict(Finding(Cause.ALL_WELL, Confidence.LIKELY, facts), (*chain, *broken))
+        name = served[0].name
+        facts = (fact("mirror-serves", host=name, image=evidence.image),)
+        well = Finding(Cause.ALL_WELL, Confidence.LIKELY, facts, name, "mirror")
+        return Verdict(well, (*chain, *broken))
     if not chain and not broken:
         return Verdict(_well(evidence))
     first, *rest = [*broken, *chain]  # the daemon asks its mirrors first
