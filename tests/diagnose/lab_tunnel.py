@@ -24,11 +24,13 @@ from glasstunnel.diagnose.tunnel.evidence import Evidence
 from glasstunnel.diagnose.tunnel.options import Deadlines, Options
 from glasstunnel.diagnose.tunnel.probe.examine import examine
 from glasstunnel.diagnose.tunnel.report import own_addresses, printed
+from glasstunnel.diagnose.tunnel.story import STEPS
 from glasstunnel.host.namespace import Namespace, veth_pair
-from tests.diagnose.lab_runs import TRIES, Pulse
+from tests.diagnose.lab_runs import Pulse
 from tests.interop.lab import Host, Lab, glasstunnel, run
 
 AT_ONCE = 6  # plays
+TRIES = 2
 _CHINESE = translation(DOMAIN, LOCALE, ["zh_CN"]).gettext
 
 
@@ -176,7 +178,7 @@ class Stage:
         chosen = Options(Deadlines(handshake=deadline), **options)
         before = _everything(host)
         with host.namespace:
-            seen = examine(str(subject), chosen, lambda _step: None)
+            seen = examine(str(subject), chosen, _say)
         status, text = printed(seen, _CHINESE)
         whole, masked = (printed(seen, str, in_json=True, unmasked=it)[1] for it in (True, False))
         assert own_addresses(seen) >= {one.partition("/")[0] for one in seen.interface.addresses}
@@ -212,6 +214,10 @@ def there(host: Host, *command: str) -> str:
     """Run a program at a host."""
     with host.namespace:
         return run(*command)
+
+
+def _say(step: str, seconds: int = 0) -> None:
+    assert step in STEPS
 
 
 _STATE = (

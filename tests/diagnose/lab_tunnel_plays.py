@@ -136,13 +136,22 @@ def nobody_there(stage: Stage) -> Iterator[Diagnosis]:
 
 
 @scenarios(
+    file_not_applied=Scenario(
+        "all-well",
+        CERTAIN,
+        ("handshake-now", "answers", "largest-passes"),
+        notes=("not-applied", "not-applied"),
+    ),
     nothing_answers=Scenario(
         "no-data", LIKELY, ("no-answer", "opened-there"), ("allowed-there", "look-inside")
     ),
 )
 def host_that_does_not_answer(stage: Stage) -> Iterator[Diagnosis]:
-    """A peer that opens but does not answer has its handshake."""
+    """A peer that opens but does not answer has its handshake; before, a file that was changed meanwhile."""
     stage.both_up()
+    stage.config(stage.ours, *stranger("10.9.0.3/32"), allowed="10.9.0.0/31, 10.9.0.2/32")
+    yield stage.look()
+    stage.config(stage.ours)
     with stage.dropping((stage.theirs, "input", f'iifname "{stage.theirs.interface}"')):
         yield stage.look()
 

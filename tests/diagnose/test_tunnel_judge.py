@@ -461,7 +461,7 @@ def test_what_could_not_be_seen_is_told_and_so_is_a_local_network_that_is_taken_
         (NatLife(25, 30), "nat-forgets"),
         (NatLife(180), "nat-outlasts"),
         (NatLife(20, 0, True), "nat-at-least"),
-        (NatLife(20, 60, True), "nat-at-least"),
+        (NatLife(20, 60, True), "nat-forgets"),
         (NatLife(0, 0, True), "nat-disturbed"),
         (NatLife(0, 5), "nat-shorter"),
         (NatLife(0, 5, True), "nat-shorter"),
@@ -522,3 +522,7 @@ def test_a_server_whose_filter_drops_a_first_datagram_is_told(sure: bool, confid
     assert values(seen, "filtered" if sure else "filtered-maybe")["rule"] == "inet f c 2"
     assert judged(evidence(standing(configured=""), peer(**AWAY), filtered=lost))[0] is Cause.ALL_WELL
     assert judged(evidence(peer(**AWAY), filtered=lost[:1]))[0] is Cause.ALL_WELL
+
+
+def test_a_file_that_says_something_else_than_the_device_is_a_note() -> None:
+    assert notes(evidence(standing(), not_applied=[OTHER])) == ["not-applied"]

@@ -135,20 +135,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_tunnel(arguments: argparse.Namespace) -> int:
-    from glasstunnel.diagnose.tunnel import report
+    from glasstunnel.diagnose.tunnel import report, story
     from glasstunnel.diagnose.tunnel.probe import examine
 
     deadlines = replace(tunnel_options.Deadlines(), handshake=arguments.deadline)
     chosen = tunnel_options.Options(deadlines, arguments.peer or "", arguments.to or "", arguments.nat_life)
-    progress = Style(sys.stderr)
+    _, progress = translator(), Style(sys.stderr)
+
+    def say(step: str, seconds: int = 0) -> None:
+        progress.step(_(story.STEPS[step]).format(seconds=seconds))
+
     try:
-        evidence = examine.examine(arguments.tunnel, chosen, progress.step)
+        evidence = examine.examine(arguments.tunnel, chosen, say)
     except PermissionError as error:
         raise HostError(f"diagnose tunnel needs the rights of root: {reason(error)}") from None
     finally:
         progress.step("")
     terminal = sys.stdout.isatty()
-    status, text = report.printed(evidence, translator(), arguments.json, arguments.unmasked, terminal)
+    status, text = report.printed(evidence, _, arguments.json, arguments.unmasked, terminal)
     print(text, end="")
     return status
 

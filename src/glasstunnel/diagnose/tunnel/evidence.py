@@ -192,6 +192,7 @@ class Evidence:
     peers: list[Peer] = field(default_factory=list)
     doubled: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # prefix and its several peers
     own_key_as_peer: bool = False  # in the configuration; a device passes over such a peer
+    not_applied: list[str] = field(default_factory=list)  # peers of whom file and device differ, by key
     filtered: list[Filtered] = field(default_factory=list)
     filter_owners: list[str] = field(default_factory=list)  # of rules: "ufw", "firewalld", "docker"
     target: Target | None = None

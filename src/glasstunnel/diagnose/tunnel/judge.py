@@ -296,6 +296,7 @@ def _well(evidence: Evidence) -> Finding:
 def _notes(evidence: Evidence) -> Iterator[Fact]:
     """What could not be known, and what is odd without being the fault."""
     yield from (fact(code) for code in evidence.unknown)
+    yield from (fact("not-applied", key=short(key)) for key in evidence.not_applied)
     for peer in evidence.peers:
         for prefix, network, interface in targets.taken_networks(peer.allowed_ips, evidence.local.networks):
             yield fact("taken-network", prefix=prefix, network=network, interface=interface)

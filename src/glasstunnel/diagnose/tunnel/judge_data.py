@@ -202,15 +202,13 @@ def well_facts(evidence: Evidence) -> list[Fact]:
 
 def nat_fact(life: NatLife) -> Fact:
     """What was measured of the NAT, with the line that follows."""
-    if life.lost and not life.survived:
-        return fact("nat-shorter", lost=life.lost, keepalive=natlife.right_keepalive(life))
-    if life.disturbed and life.survived:
-        keepalive = natlife.right_keepalive(life)
-        return fact("nat-at-least", survived=life.survived, keepalive=keepalive)
-    if life.disturbed:
-        return fact("nat-disturbed")
-    if not life.lost:
+    keepalive = natlife.right_keepalive(life)
+    if life.lost and life.survived:
+        return fact("nat-forgets", survived=life.survived, lost=life.lost, keepalive=keepalive)
+    if life.lost:
+        return fact("nat-shorter", lost=life.lost, keepalive=keepalive)
+    if not life.disturbed:
         return fact("nat-outlasts", survived=life.survived)
-    return fact(
-        "nat-forgets", survived=life.survived, lost=life.lost, keepalive=natlife.right_keepalive(life)
-    )
+    if life.survived:
+        return fact("nat-at-least", survived=life.survived, keepalive=keepalive)
+    return fact("nat-disturbed")

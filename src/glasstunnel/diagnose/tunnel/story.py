@@ -116,6 +116,10 @@ FACTS: Final = {
     ),
     "nobody-spoke": N_("no peer has had to speak yet"),
     "not-allowed": N_("{address} is in no peer's allowed IPs"),
+    "not-applied": N_(
+        "the file and the device say different things of {key}: the file was changed after the tunnel was "
+        "taken up, or the device by wg set"
+    ),
     "not-asked": N_(
         "no device was running with its interface up here: keys, handshake and data could not be tried"
     ),
@@ -162,6 +166,17 @@ FACTS: Final = {
         "{now} of them during the diagnosis"
     ),
 }
+STEPS: Final = {
+    "names": N_("asking for the name of the endpoint"),
+    "routes": N_("asking for routes and rules"),
+    "handshake": N_("letting the device try a handshake"),
+    "data": N_("packets in the tunnel"),
+    "keepalive": N_("waiting for a keepalive"),
+    "sizes": N_("large packets"),
+    "silence": N_("a silence of {seconds} s"),
+    "target": N_("the way to the address that was named"),
+}
+"""What is being done, for those who wait."""
 GOT: Final[dict[str, str]] = {
     Got.ANSWER: N_("answered"),
     Got.SILENCE: N_("no answer in time"),

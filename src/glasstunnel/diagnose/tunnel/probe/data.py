@@ -5,8 +5,9 @@ learnt from the first. Section: WP §6.5 (the passive keepalive), §5.4.6; see p
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from glasstunnel.diagnose.tunnel import natlife, pathmtu, targets
 from glasstunnel.diagnose.tunnel.evidence import Counts, Evidence, Got, Peer, Search
@@ -17,7 +18,13 @@ from glasstunnel.diagnose.tunnel.probe.handshake import TOO_SOON, address_of
 from glasstunnel.diagnose.tunnel.probe.packets import Echo
 from glasstunnel.host.errors import HostError
 
-Say = Callable[[str], None]
+
+class Say(Protocol):
+    """Is told each step before it is done, and of a silence how long it is."""
+
+    def __call__(self, step: str, seconds: int = 0) -> None: ...
+
+
 _POLL = 0.2  # seconds between two looks at a device
 _SMALL = 64  # bytes
 _SPARE, _TIMES = 0.2, 4  # seconds, and round trips, until a packet is taken for lost where one was answered
@@ -40,7 +47,7 @@ def data(evidence: Evidence, peer: Peer, device: Device, options: Options, say: 
         peer.keepalive_came = _keepalive(peer, device, options.deadlines.keepalive, came_before)
         return
     address = answering[0].address
-    say("large packets")
+    say("sizes")
     soon = min(deadline, _SPARE + _TIMES * answering[0].ms / 1000)
     _search(evidence, peer, address, (soon, deadline, deadline), mtu)
     if options.nat_life:
@@ -118,5 +125,5 @@ def _nat_life(
             passed,
             options.deadlines.keepalive,
             options.silences or natlife.SILENCES,
-            lambda seconds: say(f"a silence of {seconds} s"),
+            lambda seconds: say("silence", seconds),
         )

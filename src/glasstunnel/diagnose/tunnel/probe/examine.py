@@ -124,6 +124,11 @@ def _identify(evidence: Evidence, device: Device | None, config: Config | None, 
             Peer(keys.encode(one.public_key), tuple(one.allowed_ips), keepalive=one.persistent_keepalive)
             for one in status.peers
         ]
+        if config and not evidence.doubled:
+            there = {peer.key: set(peer.allowed_ips) for peer in evidence.peers}
+            here = {key: set(map(str, peer.allowed_ips)) for key, peer in configured.items()}
+            here.pop(evidence.public_key, None)
+            evidence.not_applied = [key for key in {**here, **there} if here.get(key) != there.get(key)]
         evidence.drops_before, before = device.counts()
         for peer in evidence.peers:
             peer.before = peer.after = before.get(peer.key, Counts())
