@@ -37,6 +37,7 @@ extensions = [
     "toyvpn_drawings",
     "toyvpn_measured",
     "diagnose_drawings",
+    "diagnose_tunnel_drawings",
     "folds",
     "look",  # brings sphinxext.opengraph
     "notfound.extension",
