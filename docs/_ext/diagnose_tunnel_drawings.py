@@ -4,8 +4,8 @@
     先问握手，再问数据。
     ```
 
-The rule: the leaves hold every cause of :mod:`glasstunnel.diagnose.tunnel` that a tunnel which is up can have,
-each once, so a reader who follows the drawing is led past none.
+The rule: the leaves hold every cause of :mod:`glasstunnel.diagnose.tunnel` that a tunnel can have when it is
+up, each once, so a reader who follows the drawing is led past none.
 """
 
 from dataclasses import dataclass
