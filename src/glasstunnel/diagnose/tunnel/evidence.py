@@ -8,6 +8,10 @@ bytes of whole IP packets, times of day are seconds since 1970, durations second
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from glasstunnel.wireguard.parameters import Parameters
+
+_REJECT_AFTER_TIME = Parameters().reject_after_time
+
 
 class Kind(StrEnum):
     """Who serves the interface."""
@@ -197,3 +201,7 @@ class Evidence:
     filter_owners: list[str] = field(default_factory=list)  # of rules: "ufw", "firewalld", "docker"
     target: Target | None = None
     unknown: list[str] = field(default_factory=list)  # codes of what this could not see
+
+    def has_session(self, peer: Peer) -> bool:
+        """Whether a handshake was done while we watched, or one before has a session that still stands."""
+        return peer.is_fresh or 0 <= self.now - peer.after.handshake < _REJECT_AFTER_TIME

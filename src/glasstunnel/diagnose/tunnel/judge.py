@@ -11,13 +11,14 @@ from glasstunnel.diagnose.causes import Confidence
 from glasstunnel.diagnose.finding import Fact, fact
 from glasstunnel.diagnose.tunnel import judge_data, targets
 from glasstunnel.diagnose.tunnel.causes import Cause
-from glasstunnel.diagnose.tunnel.evidence import Evidence, Filtered, Got, Kind, Peer
+from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Kind, Peer
 from glasstunnel.diagnose.tunnel.finding import Finding, Verdict
+from glasstunnel.diagnose.tunnel.judge_data import filter_fact
+from glasstunnel.wireguard.parameters import Parameters
 
 _CERTAIN, _LIKELY, _POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 _CLOCK_SLACK = 60.0  # seconds by which a file may be from the future
-_RECENT = 180.0  # seconds: REJECT_AFTER_TIME, WP §6.1
-_REKEY_TIMEOUT = 5.0  # seconds in which a device begins no second handshake, WP §6.1
+_REKEY_TIMEOUT = Parameters().rekey_timeout  # in which a device begins no second handshake
 _ICMP = {
     Got.PORT_UNREACHABLE: Cause.ENDPOINT_CLOSED,
     Got.HOST_UNREACHABLE: Cause.ENDPOINT_UNREACHABLE,
@@ -82,7 +83,7 @@ def _endpoint(evidence: Evidence, peer: Peer) -> Finding | None:
         facts = (fact("unresolved", endpoint=peer.configured, why=peer.unresolved),)
         return Finding(Cause.ENDPOINT_UNRESOLVED, _CERTAIN, facts, peer.key)
     if not peer.endpoint:
-        if _has_session(evidence, peer) or _is_server(evidence, peer):
+        if evidence.has_session(peer) or _is_server(evidence, peer):
             return None
         facts = (fact("no-endpoint", key=short(peer.key)),)
         return Finding(
@@ -154,7 +155,7 @@ def _keys(evidence: Evidence, peer: Peer) -> Finding | None:
     """Who has the wrong key of whom, from what our device has dropped."""
     if peer.is_fresh:
         return None
-    stands = _has_session(evidence, peer)
+    stands = evidence.has_session(peer)
     for reason, code, cause in (
         ("bad_handshake", "bad-response", Cause.WRONG_PRESHARED_KEY),
         ("old_timestamp", "old-timestamp", Cause.PEER_CLOCK_BEHIND),
@@ -213,7 +214,7 @@ def _silence(evidence: Evidence, peer: Peer) -> Finding | None:
     """Nobody says anything, which is what a device does that does not like what it gets."""
     if evidence.kind is Kind.FILE or not evidence.interface.up or not peer.endpoint:
         return None
-    if _works(evidence, peer) or (_has_session(evidence, peer) and peer.waited < _REKEY_TIMEOUT):
+    if _works(evidence, peer) or (evidence.has_session(peer) and peer.waited < _REKEY_TIMEOUT):
         return None
     if _has_left(evidence, peer):
         return None
@@ -240,20 +241,15 @@ _LAYERS: tuple[Callable[[Evidence, Peer], Finding | None], ...] = (
 # What is common
 
 
-def _has_session(evidence: Evidence, peer: Peer) -> bool:
-    """A handshake while we watched, or one whose session still stands."""
-    return peer.is_fresh or 0 <= evidence.now - peer.after.handshake < _RECENT
-
-
 def _works(evidence: Evidence, peer: Peer) -> bool:
     """Whether the session is of use, as far as can be told: one may stand whose way is closed meanwhile."""
     unanswered = peer.echoes and all(reply.got is not Got.ANSWER for reply in peer.echoes)
-    return peer.is_fresh or (_has_session(evidence, peer) and (not unanswered or peer.keepalive_came))
+    return peer.is_fresh or (evidence.has_session(peer) and (not unanswered or peer.keepalive_came))
 
 
 def _has_left(evidence: Evidence, peer: Peer) -> bool:
     """Whether it is a guest of a server that serves others: such come and go."""
-    others = any(_has_session(evidence, one) for one in evidence.peers if one is not peer)
+    others = any(evidence.has_session(one) for one in evidence.peers if one is not peer)
     return others and _is_server(evidence, peer) and peer.after.handshake > 0
 
 
@@ -262,17 +258,12 @@ def short(key: str) -> str:
     return f"{key[:8]}…"
 
 
-def filter_fact(one: Filtered) -> Fact:
-    """The rule that drops a packet."""
-    return fact("filtered" if one.sure else "filtered-maybe", hook=one.hook, what=one.what, rule=one.rule)
-
-
 def _well(evidence: Evidence) -> Finding:
     if evidence.kind is Kind.FILE:
         return Finding(Cause.NOT_UP, _CERTAIN, (fact("not-up", name=evidence.name),))
     facts = []
     for peer in evidence.peers:
-        if _has_session(evidence, peer):
+        if evidence.has_session(peer):
             facts.append(
                 fact("handshake", key=short(peer.key), age=round(evidence.now - peer.after.handshake))
                 if not peer.is_fresh
@@ -306,5 +297,5 @@ def _notes(evidence: Evidence) -> Iterator[Fact]:
             yield fact("old-timestamp", count=count, now=peer.grown("old_timestamp"))
         if not peer.endpoint and not peer.after.handshake and evidence.kind is not Kind.FILE:
             yield fact("never-spoke", key=short(peer.key))
-        if not _has_session(evidence, peer) and _has_left(evidence, peer):
+        if not evidence.has_session(peer) and _has_left(evidence, peer):
             yield fact("gone", key=short(peer.key), age=round(evidence.now - peer.after.handshake))

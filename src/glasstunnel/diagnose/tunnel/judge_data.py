@@ -12,7 +12,17 @@ from glasstunnel.diagnose.causes import Confidence
 from glasstunnel.diagnose.finding import Fact, fact
 from glasstunnel.diagnose.tunnel import natlife, targets
 from glasstunnel.diagnose.tunnel.causes import Cause
-from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Kind, NatLife, Peer, Reply, Target, Way
+from glasstunnel.diagnose.tunnel.evidence import (
+    Evidence,
+    Filtered,
+    Got,
+    Kind,
+    NatLife,
+    Peer,
+    Reply,
+    Target,
+    Way,
+)
 from glasstunnel.diagnose.tunnel.finding import Finding
 
 _CERTAIN, _LIKELY, _POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -83,10 +93,7 @@ def _echoes(evidence: Evidence, peer: Peer) -> Finding | None:
     facts = [unanswered(reply) for reply in peer.echoes]
     inner = [one for one in evidence.filtered if one.what == "inner"]
     if inner or any(reply.got in (Got.PROHIBITED, Got.NOT_PERMITTED) for reply in peer.echoes):
-        rules = [
-            fact("filtered" if one.sure else "filtered-maybe", hook=one.hook, what=one.what, rule=one.rule)
-            for one in inner
-        ]
+        rules = map(filter_fact, inner)
         sure = any(one.sure for one in inner) or not inner
         return Finding(Cause.FIREWALL, _CERTAIN if sure else _LIKELY, (*facts, *rules), peer.key)
     if peer.keepalive_came:
@@ -101,6 +108,11 @@ def unanswered(reply: Reply) -> Fact:
     if reply.by:
         return fact("refused", address=reply.address, got=reply.got, by=reply.by)
     return fact("no-answer", address=reply.address, got=reply.got)
+
+
+def filter_fact(one: Filtered) -> Fact:
+    """The rule that drops a packet."""
+    return fact("filtered" if one.sure else "filtered-maybe", hook=one.hook, what=one.what, rule=one.rule)
 
 
 def _large(evidence: Evidence, peer: Peer) -> Finding | None:
@@ -173,12 +185,7 @@ def _onward(evidence: Evidence, found: Target) -> Finding | None:
             return Finding(Cause.FORWARDING_OFF, _CERTAIN, facts)
     for one in evidence.filtered:
         if one.what == "through":
-            facts = (
-                fact(
-                    "filtered" if one.sure else "filtered-maybe", hook=one.hook, what=one.what, rule=one.rule
-                ),
-            )
-            return Finding(Cause.FIREWALL, _CERTAIN if one.sure else _POSSIBLE, facts)
+            return Finding(Cause.FIREWALL, _CERTAIN if one.sure else _POSSIBLE, (filter_fact(one),))
     if found.translated is False and found.private:
         facts = (fact("untranslated", source=found.source, address=found.address),)
         return Finding(Cause.NO_MASQUERADE, _LIKELY, facts)

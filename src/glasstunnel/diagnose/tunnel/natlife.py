@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from glasstunnel.diagnose.tunnel.evidence import NatLife
+from glasstunnel.wireguard.parameters import Parameters
 
 SILENCES: Final = (5, 8, 10, 15, 20, 25, 30, 45, 60, 90, 120, 150, 180)
 """Seconds; RFC 4787 asks NATs for 120 at the least, Linux keeps a two-way flow for 120."""
 _MARGIN = 5  # seconds by which a keepalive has to come before the end, or a quarter of a short silence
 _LOOK = 0.5  # seconds
-_SOON = 10  # seconds: KEEPALIVE_TIMEOUT, WP §6.5
+_KEEPALIVE_TIMEOUT = Parameters().keepalive_timeout
 
 
 def measure(
@@ -43,7 +44,7 @@ def measure(
     disturbed = False
     for silence in silences:
         say(silence)
-        before, quiet = _settled(wait, passed, settle) if silence >= _SOON else (passed(), 0.0)
+        before, quiet = _settled(wait, passed, settle) if silence >= _KEEPALIVE_TIMEOUT else (passed(), 0.0)
         wait(max(0.0, silence - quiet))
         lasted = max(silence, math.ceil(quiet))
         spoke = passed() != before

@@ -14,7 +14,7 @@ from glasstunnel.diagnose.tunnel.evidence import Counts, Evidence, Got, Peer, Se
 from glasstunnel.diagnose.tunnel.options import Options
 from glasstunnel.diagnose.tunnel.probe import machine, packets
 from glasstunnel.diagnose.tunnel.probe.device import Device
-from glasstunnel.diagnose.tunnel.probe.handshake import TOO_SOON, address_of
+from glasstunnel.diagnose.tunnel.probe.handshake import REKEY_TIMEOUT, address_of
 from glasstunnel.diagnose.tunnel.probe.packets import Echo
 from glasstunnel.host.errors import HostError
 
@@ -41,7 +41,7 @@ def data(evidence: Evidence, peer: Peer, device: Device, options: Options, say: 
     peer.echoes += [reply for reply, _ in packets.echoes(small, deadline, name)]
     answering = [reply for reply in peer.echoes if reply.got is Got.ANSWER]
     if not answering:
-        if peer.waited > TOO_SOON or (peer.outside and peer.outside.got is not Got.SILENCE):
+        if peer.waited > REKEY_TIMEOUT or (peer.outside and peer.outside.got is not Got.SILENCE):
             return  # the way outside is closed
         say("keepalive")
         peer.keepalive_came = _keepalive(peer, device, options.deadlines.keepalive, came_before)

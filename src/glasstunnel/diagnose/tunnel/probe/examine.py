@@ -12,17 +12,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from glasstunnel.diagnose.tunnel import targets
-from glasstunnel.diagnose.tunnel.evidence import (
-    Counts,
-    Evidence,
-    Kind,
-    Peer,
-)
+from glasstunnel.diagnose.tunnel.evidence import Counts, Evidence, Kind, Peer
 from glasstunnel.diagnose.tunnel.options import Options
 from glasstunnel.diagnose.tunnel.probe import machine, through
 from glasstunnel.diagnose.tunnel.probe.data import Say, data
 from glasstunnel.diagnose.tunnel.probe.device import Device
-from glasstunnel.diagnose.tunnel.probe.handshake import address_of, handshake, has_session, knock
+from glasstunnel.diagnose.tunnel.probe.handshake import address_of, handshake, knock
 from glasstunnel.diagnose.tunnel.probe.ways import way
 from glasstunnel.host.errors import HostError
 from glasstunnel.host.names import check_name
@@ -69,7 +64,7 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
         handshake(evidence, device, options)
         say("data")
         for peer in evidence.peers:
-            if has_session(peer, evidence):
+            if evidence.has_session(peer):
                 data(evidence, peer, device, options, say)
     else:
         evidence.unknown.append("not-asked")

@@ -11,13 +11,14 @@ from glasstunnel.diagnose.tunnel.evidence import Evidence, Got, Kind, Peer, Repl
 from glasstunnel.diagnose.tunnel.options import Options
 from glasstunnel.diagnose.tunnel.probe import packets
 from glasstunnel.diagnose.tunnel.probe.device import Device
+from glasstunnel.wireguard.parameters import Parameters
 
 _POLL = 0.05  # seconds between two looks at a device
 _WRONG_KEY = ("unknown_peer", "wrong_mac1")  # drops that the verdict asks for
 _ABOUT_KEYS = {*_WRONG_KEY, "bad_handshake", "old_timestamp"}
-TOO_SOON = 5.0
-"""Seconds: REKEY_TIMEOUT, WP §6.1. After a handshake that is younger no other may begin."""
-_RECENT = 180.0  # seconds: REJECT_AFTER_TIME, WP §6.1. A handshake that is younger has a session
+REKEY_TIMEOUT = Parameters().rekey_timeout
+"""After a handshake that is younger no other may begin."""
+_REJECT_AFTER_TIME = Parameters().reject_after_time  # a handshake that is younger has a session
 
 
 def handshake(evidence: Evidence, device: Device, options: Options) -> None:
@@ -66,7 +67,7 @@ def _is_decided(peer: Peer, evidence: Evidence) -> bool:
 
 def _needs_no_other(peer: Peer, evidence: Evidence) -> bool:
     """Whether its handshake is so young that its device makes no other, and nothing speaks against it."""
-    soon = TOO_SOON if evidence.kind is Kind.OURS else _RECENT
+    soon = REKEY_TIMEOUT if evidence.kind is Kind.OURS else _REJECT_AFTER_TIME
     return evidence.now - peer.after.handshake < soon and not _ABOUT_KEYS & peer.after.drops.keys()
 
 
@@ -74,10 +75,6 @@ def _is_accused(evidence: Evidence) -> bool:
     """Whether the only peer sends what shows a wrong key, and so will not answer."""
     grown = (evidence.drops.get(code, 0) - evidence.drops_before.get(code, 0) for code in _WRONG_KEY)
     return len(evidence.peers) == 1 and any(grown)
-
-
-def has_session(peer: Peer, evidence: Evidence) -> bool:
-    return peer.is_fresh or 0 < evidence.now - peer.after.handshake < _RECENT
 
 
 def knock(endpoint: str, deadline: float, mark: int) -> Reply:
