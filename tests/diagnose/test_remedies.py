@@ -135,8 +135,13 @@ def test_where_the_name_is_cut_everywhere_no_address_is_pinned() -> None:
 
 def test_where_only_tls_is_right_something_that_speaks_it_is_installed() -> None:
     found = mending(evidence(poisoned("tls")))
-    assert found["install-resolved"].commands[0] == "apt-get install systemd-resolved"
-    assert "DNSOverTLS=yes" in found["install-resolved"].commands[2]
+    keep, install, _folder, write, *_ = found["install-resolved"].commands
+    assert (keep, install) == (
+        "cp -L /etc/resolv.conf /etc/resolv.conf.before-diagnose",
+        "apt-get install systemd-resolved",
+    )
+    assert "DNSOverTLS=yes" in write
+    assert found["install-resolved"].undo[-1] == "cat /etc/resolv.conf.before-diagnose > /etc/resolv.conf"
 
 
 def test_a_resolver_at_another_port_is_nothing_for_resolv_conf() -> None:

@@ -10,6 +10,9 @@ from glasstunnel.diagnose.evidence import Evidence, Host, Outcome
 from glasstunnel.diagnose.options import Resolver
 from glasstunnel.diagnose.remedy import COPY, Remedy
 
+_KEEP = f"cp -L /etc/resolv.conf /etc/resolv.conf{COPY}"
+_RESTORE = f"cat /etc/resolv.conf{COPY} > /etc/resolv.conf"
+
 
 def without_hosts_line(name: str, evidence: Evidence) -> Remedy:
     copy = f"/etc/hosts{COPY}"
@@ -57,8 +60,8 @@ def resolver(host: Host, evidence: Evidence, resolvers: tuple[Resolver, ...]) ->
         Remedy(
             "resolv-conf",
             "system",
-            (f"cp -L /etc/resolv.conf /etc/resolv.conf{COPY}", f"printf '{lines}' > /etc/resolv.conf"),
-            (f"cat /etc/resolv.conf{COPY} > /etc/resolv.conf",),
+            (_KEEP, f"printf '{lines}' > /etc/resolv.conf"),
+            (_RESTORE,),
             ("resolv-conf-owner",) + (("udp-can-be-forged",) if kind == "udp" else ()),
         )
     ]
@@ -92,11 +95,13 @@ def _install_resolved(resolver: Resolver) -> Remedy:
         "install-resolved",
         "system",
         (
+            _KEEP,
             "apt-get install systemd-resolved",
             *configured.commands,
             "ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf",
         ),
-        ("apt-get purge systemd-resolved", *configured.undo[:1]),
+        # the package leaves behind what it last wrote, with the resolver of the drop-in
+        ("apt-get purge systemd-resolved", *configured.undo[:1], _RESTORE),
         ("resolv-conf-owner",),
     )
 
