@@ -28,7 +28,18 @@ from tests.diagnose.lab_path import Faults, Forwarder
 from tests.diagnose.lab_path import Path as Wire
 from tests.interop.lab import addresses_work, run, until
 
-PROGRAMS = ("docker-registry", "skopeo", "dnsmasq", "unbound", "tinyproxy", "unshare", "ip", "dbus-daemon")
+PROGRAMS = (
+    "docker-registry",
+    "skopeo",
+    "dnsmasq",
+    "unbound",
+    "tinyproxy",
+    "unshare",
+    "ip",
+    "dbus-daemon",
+    "apt-get",
+    "dpkg-deb",
+)
 CLIENT, CLIENT_6 = "192.168.77.23", "2001:db8:77::23"
 PROXY = "192.168.77.80"
 PROXY_PORT = 8888
