@@ -63,8 +63,9 @@ class Seen:
 class Pulse:
     """A thread that notices when this machine stands still, as under a load that leaves us no processor."""
 
-    def __init__(self) -> None:
+    def __init__(self, standstill: float = STANDSTILL) -> None:
         self.stops = 0
+        self._late = BEAT + standstill
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
         self._thread.start()
@@ -73,7 +74,7 @@ class Pulse:
         last = time.monotonic()
         while not self._end.wait(BEAT):
             now = time.monotonic()
-            self.stops += now - last > BEAT + STANDSTILL
+            self.stops += now - last > self._late
             last = now
 
     def close(self) -> None:

@@ -30,6 +30,9 @@ from tests.diagnose.lab_runs import Pulse
 from tests.interop.lab import Host, Lab, glasstunnel, run
 
 AT_ONCE = 6  # plays
+PATIENT = Deadlines(handshake=30, echo=3, keepalive=20)  # a slow machine still answers in time
+SILENCE = Deadlines(handshake=1)  # for what is to stay silent
+STANDSTILL = 2.0  # seconds, which these outlast
 TRIES = 2
 _CHINESE = translation(DOMAIN, LOCALE, ["zh_CN"]).gettext
 
@@ -80,7 +83,7 @@ class Stage:
     directory: Path
     stack: ExitStack
     lab: Lab = field(default_factory=Lab)
-    forgets_after: int = 2  # seconds, of a router that translates
+    forgets_after: int = 4  # seconds, of a router that translates
 
     def __post_init__(self) -> None:
         self.stack.callback(self.lab.close)
@@ -131,7 +134,7 @@ class Stage:
     def through_a_router(self, *, translating: bool = False) -> Host:
         """A third host between the two, beside their cable; it translates what comes from ``theirs``.
 
-        It has ports "ours" and "theirs", and forgets a flow after two seconds.
+        It has ports "ours" and "theirs", and forgets a flow after four seconds.
         """
         router = Host(Namespace(), {4: "198.51.100.254"}, {}, 0)
         self.stack.callback(router.namespace.close)
@@ -168,14 +171,14 @@ class Stage:
         *,
         host: Host | None = None,
         subject: str | Path = "",
-        deadline: float = Deadlines().handshake,
+        deadlines: Deadlines = PATIENT,
         **options: Any,
     ) -> Diagnosis:
         """Ask what is wrong."""
         host = host or self.ours
         file = self.directory / f"{host.interface}.conf"
         subject = subject or (file if file.exists() else host.interface)
-        chosen = Options(Deadlines(handshake=deadline), **options)
+        chosen = Options(deadlines, **options)
         before = _everything(host)
         with host.namespace:
             seen = examine(str(subject), chosen, _say)
@@ -255,6 +258,6 @@ def perform(plays: Iterable[tuple[Play, Iterable[str]]], directory: Path) -> dic
                 seen |= {name: error for name in names if name not in seen}
         return seen
 
-    with closing(Pulse()) as pulse, ThreadPoolExecutor(AT_ONCE) as pool:
+    with closing(Pulse(STANDSTILL)) as pulse, ThreadPoolExecutor(AT_ONCE) as pool:
         started = [pool.submit(one, *each) for each in plays]
         return {name: said for each in started for name, said in each.result().items()}

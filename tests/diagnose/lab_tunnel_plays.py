@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.diagnose.lab_tunnel import Diagnosis, Play, Stage, key, there
+from glasstunnel.diagnose.tunnel.options import Deadlines
+from tests.diagnose.lab_tunnel import SILENCE, Diagnosis, Play, Stage, key, there
 from tests.interop.lab import ping, run
 
 
@@ -69,7 +70,7 @@ def one_after_the_other(stage: Stage) -> Iterator[Diagnosis]:
     inner, outer, name = stage.theirs.inner[4], stage.theirs.outer[4], stage.ours.interface
     for route in (f"unreachable {outer}", f"{outer} dev {name}"):
         there(stage.ours, "ip", "route", "add", *route.split())
-        yield stage.look()
+        yield stage.look(deadlines=SILENCE)
         there(stage.ours, "ip", "route", "del", *route.split())
     there(stage.ours, "ip", "route", "replace", inner, "dev", "eth0")
     yield stage.mended(stage.look())
@@ -97,8 +98,8 @@ def whose_key(stage: Stage) -> Iterator[Diagnosis]:
     """Who has the wrong key of whom is told by drop counters."""
     stage.up(stage.theirs, "PersistentKeepalive = 1")
     stage.up(stage.ours, key=run("wg", "pubkey", text=key("stranger")))
-    yield stage.look(deadline=7)  # one initiation of theirs, repeated after five seconds
-    yield stage.look(host=stage.theirs, deadline=7)
+    yield stage.look()
+    yield stage.look(host=stage.theirs)
 
 
 @scenarios(
@@ -129,10 +130,10 @@ def nobody_there(stage: Stage) -> Iterator[Diagnosis]:
     stage.up(stage.ours)
     yield stage.look()
     with stage.dropping((stage.theirs, "input", "udp dport 51002")):
-        yield stage.look(deadline=1)
+        yield stage.look(deadlines=SILENCE)
         ahead = time.time() + 3600
         os.utime(stage.directory / f"{stage.ours.interface}.conf", (ahead, ahead))
-        yield stage.look(deadline=1)
+        yield stage.look(deadlines=SILENCE)
 
 
 @scenarios(
@@ -185,7 +186,7 @@ def everything_through_the_tunnel(stage: Stage) -> Iterator[Diagnosis]:
     stage.up(stage.ours, allowed="0.0.0.0/0", endpoint="198.51.100.9:51002")
     for setting in ("all.src_valid_mark=0", "eth0.rp_filter=1"):
         there(stage.ours, "sysctl", "-q", "-w", f"net.ipv4.conf.{setting}")
-    yield stage.mended(stage.look(deadline=1), deadline=7)
+    yield stage.mended(stage.look(deadlines=SILENCE))
 
 
 @scenarios(
@@ -244,7 +245,7 @@ def device_of_others_with_another_preshared_key(stage: Stage) -> Iterator[Diagno
     """The same fault that our device tells by its counters is silence where none are."""
     stage.stack.enter_context(stage.lab.wireguard_go(f"Endpoint = {stage.ours.endpoint(4)}"))
     stage.up(stage.ours, f"PresharedKey = {key('preshared')}")
-    yield stage.look(host=stage.theirs, deadline=1)
+    yield stage.look(host=stage.theirs, deadlines=SILENCE)
 
 
 @scenarios(
@@ -257,7 +258,7 @@ def device_of_others_with_a_wrong_key(stage: Stage) -> Iterator[Diagnosis]:
     stage.stack.enter_context(stage.lab.wireguard_go(f"Endpoint = {stage.ours.endpoint(4)}"))
     stage.ours.private_key = key("replaced")
     stage.up(stage.ours)
-    yield stage.look(host=stage.theirs, deadline=1)
+    yield stage.look(host=stage.theirs, deadlines=SILENCE)
 
 
 @scenarios(
@@ -269,14 +270,14 @@ def device_of_others_with_a_wrong_key(stage: Stage) -> Iterator[Diagnosis]:
     ),
 )
 def behind_a_nat(stage: Stage) -> Iterator[Diagnosis]:
-    """The peer is behind a kernel's NAT that forgets a flow after two seconds."""
+    """The peer is behind a kernel's NAT that forgets a flow after four seconds."""
     stage.through_a_router(translating=True)
     stage.up(stage.ours, endpoint="")
     stage.up(stage.theirs)
-    for silences in ((1, 3), (3,)):
+    for silences in ((2, 6), (6,)):
         with stage.theirs.namespace:
             ping(stage.ours.inner[4])
-        yield stage.look(nat_life=True, silences=silences)
+        yield stage.look(deadlines=Deadlines(), nat_life=True, silences=silences)
 
 
 @scenarios(

@@ -84,7 +84,7 @@ def test_every_recorded_report_belongs_to_a_scenario() -> None:
 def test_the_command_prints_the_report_and_its_status_is_the_verdicts(lab: Lab, tmp_path: Path) -> None:
     with lab.wireguard_go(), lab.up(lab.config(tmp_path, f"Endpoint = {lab.theirs.endpoint(4)}")):
         with lab.ours.namespace:
-            done = glasstunnel("diagnose", "tunnel", lab.ours.interface, "--deadline", "5")
+            done = glasstunnel("diagnose", "tunnel", lab.ours.interface, "--deadline", "30")
         assert done.stdout.splitlines()[3:4] == ["Verdict: " + CAUSES[Cause.ALL_WELL]]
         assert (done.returncode, done.stderr) == (0, "")
 

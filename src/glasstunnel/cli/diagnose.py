@@ -220,7 +220,7 @@ def _key(text: str) -> str:
     try:
         return keys.encode(keys.decode(text))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a public key in base64: {error}") from None
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _address(text: str) -> str:
