@@ -136,11 +136,11 @@ class Client:
         return Done.of(self.start(*command, **variables))
 
     def interactive(self, *command: str) -> int:
-        """Run a program there that has this terminal."""
+        """Run a program there that has this terminal, and finds ours beside the interpreter that runs this."""
         with self._network:
             environment = self._environment() | self.environment
-            if self._services:
-                environment["PATH"] = self.noting()
+            found = self.noting() if self._services else environment["PATH"]
+            environment["PATH"] = f"{Path(sys.executable).parent}:{found}"
             return subprocess.run(self.entered(*command), check=False, env=environment).returncode
 
     def entered(self, *command: str | Path) -> list[str]:
