@@ -136,7 +136,7 @@ class Client:
         return Done.of(self.start(*command, **variables))
 
     def interactive(self, *command: str) -> int:
-        """Run a program there that has this terminal, and finds ours beside the interpreter that runs this."""
+        """Run a program there that has this terminal, and finds ours beside our interpreter."""
         with self._network:
             environment = self._environment() | self.environment
             found = self.noting() if self._services else environment["PATH"]

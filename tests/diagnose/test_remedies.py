@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glasstunnel.diagnose.causes import Cause
-from glasstunnel.diagnose.daemon import Kind, places
+from glasstunnel.diagnose.daemon import Kind, Places, places
 from glasstunnel.diagnose.evidence import Evidence, Host, Lookup, Outcome
 from glasstunnel.diagnose.image import parse
 from glasstunnel.diagnose.machine import Proxies
@@ -240,6 +240,36 @@ def test_a_broken_proxy_without_which_nothing_goes_is_replaced() -> None:
     assert list(mending(evidence(broken))) == ["proxy-drop-in", "proxy-shell"]
 
 
+def test_a_drop_in_counts_though_another_sets_a_proxy() -> None:
+    """systemd.unit(5): they are read in the order of their names; docker/docs calls its http-proxy.conf."""
+    file = mending(evidence(CUT))["proxy-drop-in"].undo[0].rpartition("/")[2]
+    assert sorted(["http-proxy.conf", file, "override.conf"])[-1] == file
+
+
+def test_a_broken_proxy_of_daemon_json_without_which_nothing_goes_is_replaced_there(tmp_path: Path) -> None:
+    """daemon.json goes before the environment: a drop-in would change nothing."""
+    broken = host(
+        [system(RIGHT)], {RIGHT: SILENT}, [], [reply("/v2/", 0, via=PROXY, outcome=RESET)], proxy=PROXY
+    )
+    own = Places(settings=f"{tmp_path}/daemon.json")
+    seen = evidence(broken, kind=Kind.SYSTEM, places=own, configured=Proxies(own.settings, "", PROXY))
+    found = mending(seen)
+    assert list(found) == ["proxy-json", "proxy-shell"]
+    settings = tmp_path / "daemon.json"
+    settings.write_text('{"debug": true, "proxies": {"https-proxy": "x", "no-proxy": "own.lan"}}')
+    subprocess.run(["sh", "-ec", "\n".join(found["proxy-json"].commands[:2])], check=True)
+    assert json.loads(settings.read_text()) == {
+        "debug": True,
+        "proxies": {
+            "http-proxy": "http://PROXY:PORT",
+            "https-proxy": "http://PROXY:PORT",
+            "no-proxy": "own.lan",
+        },
+    }
+    assert found["proxy-json"].commands[2:] == ("systemctl restart docker",)
+    assert found["proxy-json"].warnings == ("placeholder-proxy",)
+
+
 def test_a_mirror_is_taken_out_of_daemon_json_and_the_rest_stays(tmp_path: Path) -> None:
     mirror = host(
         handshakes=[tls(RIGHT, RESET, "m.cn"), tls(RIGHT, RESET, INNOCENT)], role="mirror", name="m.cn"
@@ -339,9 +369,9 @@ def test_a_rootless_daemon_gets_its_proxy_in_the_users_own_files_without_root() 
     found = mending(evidence(CUT, kind=Kind.ROOTLESS, places=places(Kind.ROOTLESS)))["proxy-drop-in"]
     assert not found.as_root
     assert found.commands[0] == "mkdir -p ~/.config/systemd/user/docker.service.d"
-    assert found.commands[1].endswith(" > ~/.config/systemd/user/docker.service.d/diagnose-proxy.conf")
+    assert found.commands[1].endswith(" > ~/.config/systemd/user/docker.service.d/zz-diagnose.conf")
     assert found.commands[2:] == ("systemctl --user daemon-reload", "systemctl --user restart docker")
-    assert found.undo[0] == "rm ~/.config/systemd/user/docker.service.d/diagnose-proxy.conf"
+    assert found.undo[0] == "rm ~/.config/systemd/user/docker.service.d/zz-diagnose.conf"
 
 
 def test_the_snaps_daemon_gets_its_proxy_at_the_snaps_unit() -> None:

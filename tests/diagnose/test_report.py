@@ -127,7 +127,7 @@ def test_a_handshake_is_told_with_its_certificate_and_its_small_segments() -> No
         host(handshakes=[tls(RIGHT, Outcome.UNTRUSTED, certificate=certificate()), tls(RIGHT, segment=536)])
     )
     assert "registry-1.docker.io: certificate not trusted 0 ms, issued by CN=Inspection Gateway\n" in text
-    assert "registry-1.docker.io (segments of 536 bytes): well 0 ms\n" in text
+    assert "registry-1.docker.io (segments of 536 bytes): ok 0 ms\n" in text
 
 
 def test_remedies_are_numbered_with_their_warnings_and_how_to_undo_them() -> None:

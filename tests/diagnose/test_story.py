@@ -57,7 +57,7 @@ def test_answers_are_told_with_who_gave_them() -> None:
         "31.13.94.37 (known forgery, Facebook) <- system, hosts, 1.1.1.1 udp; no such name <- 9.9.9.9 tls"
     )
     assert told(fact("answers", host="a", answers=answers), str) == (
-        "a is, by what was asked: 31.13.94.37 (known forgery, Facebook's) <- this system, /etc/hosts, "
+        "what was answered for a: 31.13.94.37 (known forgery, Facebook's) <- this system, /etc/hosts, "
         "1.1.1.1 udp; no such name <- 9.9.9.9 tls"
     )
 

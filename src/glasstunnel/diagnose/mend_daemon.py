@@ -1,7 +1,8 @@
 """What mends the way of whoever pulls: a proxy, a mirror, whom to trust.
 
 Rule: what concerns a daemon is written at the places of the one that pulls, and by whom it belongs to.
-Section: systemd.exec(5) "UnsetEnvironment=", systemd.unit(5) "%%"; docker/docs "Daemon proxy configuration",
+Section: systemd.exec(5) "UnsetEnvironment=", systemd.unit(5) "%%" and drop-ins (the last by name counts);
+docker/docs "Daemon proxy configuration",
 "Verify repository client with certificates"; moby daemon/config/config.go (``registry-mirrors`` and
 ``insecure-registries`` can be reloaded).
 """
@@ -13,6 +14,7 @@ from glasstunnel.diagnose.evidence import Evidence, Host
 from glasstunnel.diagnose.remedy import COPY, Remedy
 
 PROXY_PLACEHOLDER = "http://PROXY:PORT"
+DROP_IN = "zz-diagnose.conf"  # one only, and after those that others have written
 NO_PROXY = "localhost,127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
 
@@ -39,7 +41,11 @@ def through_proxy(proxy: str, evidence: Evidence) -> list[Remedy]:
     places = machine.places
     if machine.stale and machine.configured and proxy in (machine.configured.https, machine.configured.http):
         return [Remedy("restart-daemon", "daemon", places.rewire, as_root=places.by_root)]
-    file = f"{places.drop_ins}/diagnose-proxy.conf"
+    if machine.proxies and machine.proxies.source == places.settings:  # these go before the environment
+        both = {"http-proxy": proxy, "https-proxy": proxy}
+        statement = f'settings["proxies"].update({both})'
+        return [edit_settings("proxy-json", statement, places, places.restart, warnings), shell]
+    file = f"{places.drop_ins}/{DROP_IN}"
     value = proxy.replace("%", "%%")  # systemd.unit(5): "%" begins a specifier
     settings = (f"HTTP_PROXY={value}", f"HTTPS_PROXY={value}", f"NO_PROXY={NO_PROXY}")
     lines = " ".join(shlex.quote(f'Environment="{setting}"') for setting in settings)
@@ -84,7 +90,7 @@ def other_proxy(host: Host, evidence: Evidence) -> list[Remedy]:
         return [Remedy("no-proxy-shell", "shell", (f"unset {names}",), as_root=False)]
     if source == places.settings:
         return [edit_settings("no-proxy-json", 'settings.pop("proxies", None)', places, places.restart)]
-    file = f"{places.drop_ins}/zz-diagnose-no-proxy.conf"
+    file = f"{places.drop_ins}/{DROP_IN}"
     return (restart if in_no_file else []) + [
         Remedy(
             "no-proxy-drop-in",

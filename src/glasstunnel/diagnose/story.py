@@ -58,7 +58,7 @@ CONFIDENCES: Final = {
     Confidence.POSSIBLE: N_("possible"),
 }
 FACTS: Final = {
-    "answers": N_("{host} is, by what was asked: {answers}"),
+    "answers": N_("what was answered for {host}: {answers}"),
     "certificate": N_(
         "{address} showed a certificate of {subject} by {issuer}, from {not_before} to {not_after}: {why}"
     ),
@@ -121,7 +121,7 @@ REMEDIES: Final = {
     "desktop-proxy": N_(
         "In Docker Desktop: Settings, Resources, Proxies; its virtual machine reads nothing else"
     ),
-    "hosts-line": N_("Make the line in /etc/hosts a comment"),
+    "hosts-line": N_("Comment out the line in /etc/hosts"),
     "install-resolved": N_("Ask a public resolver over TLS, by systemd-resolved"),
     "log-in": N_("Log in"),
     "network": N_("See to the network first"),
@@ -133,6 +133,7 @@ REMEDIES: Final = {
     "own-resolver": N_("See to the resolver of this network, which alone may know the name"),
     "pin": N_("For the moment: pin an address that is right"),
     "proxy-drop-in": N_("Give the daemon a proxy"),
+    "proxy-json": N_("Give the daemon another proxy, in daemon.json"),
     "proxy-shell": N_(
         "Give this shell's programs a proxy (podman, skopeo; the Docker daemon does not read it)"
     ),
@@ -146,7 +147,7 @@ REMEDIES: Final = {
     ),
     "resolv-conf": N_("Ask a public resolver, by /etc/resolv.conf"),
     "resolved": N_("Ask a public resolver, by systemd-resolved"),
-    "smaller-packets": N_("Ask for smaller packets"),
+    "smaller-packets": N_("Use smaller packets, both ways"),
     "wait": N_("Wait as long as the answer says, or use a mirror of your own"),
     "without-mirror": N_("Take the mirror out of daemon.json"),
 }
@@ -165,7 +166,7 @@ WARNINGS: Final = {
 
 
 OUTCOMES: Final = {
-    Outcome.OK: N_("well"),
+    Outcome.OK: N_("ok"),
     Outcome.TIMEOUT: N_("no answer in time"),
     Outcome.REFUSED: N_("connection refused"),
     Outcome.RESET: N_("connection reset"),
