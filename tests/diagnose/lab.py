@@ -9,9 +9,16 @@ import os
 import sys
 from contextlib import closing
 
+from tests.diagnose import lab_unpacked
 from tests.diagnose.lab_scenario import on_stage
 from tests.diagnose.lab_scenarios import SCENARIOS
 from tests.diagnose.lab_stage import Lab
+
+
+def fetch(name: str) -> None:
+    """Have what the scenario unpacks, before it is played where there is no network to fetch it."""
+    if SCENARIOS[name].link_resolver:
+        lab_unpacked.resolved()
 
 
 def main(arguments: list[str]) -> int:

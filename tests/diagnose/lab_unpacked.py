@@ -27,7 +27,11 @@ def resolved() -> Path:
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as place:
         here = Path(place)
-        _run("apt-get", "download", "-q", *PACKAGES, folder=here)
+        try:
+            _run("apt-get", "download", "-q", *PACKAGES, folder=here)
+        except subprocess.CalledProcessError:  # what apt knows may be out of date
+            _run("apt-get", "update", "-q", folder=here)
+            _run("apt-get", "download", "-q", *PACKAGES, folder=here)
         for archive in sorted(here.glob("*.deb")):
             _run("dpkg-deb", "--extract", str(archive), "new", folder=here)
         new = here / "new"

@@ -32,6 +32,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.diagnose import lab
 from tests.docs.pages import ROOT, Block, shown
 
 TIMEOUT = 120.0  # seconds; only a safety net against a command that never ends
@@ -196,7 +197,10 @@ class Lab:
             "COLUMNS": "80",
         }
         # In a scenario process 1 is the laboratory, which brings the client's /etc, /run and home.
-        around = (sys.executable, "-m", "tests.diagnose.lab", self.scenario) if self.scenario else ()
+        around: tuple[str, ...] = ()
+        if self.scenario:
+            lab.fetch(self.scenario)
+            around = (sys.executable, "-m", "tests.diagnose.lab", self.scenario)
         self._shell = subprocess.Popen(
             [*_namespaces(), *around, *_SHELL],
             cwd=ROOT,
