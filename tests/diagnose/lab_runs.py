@@ -25,7 +25,6 @@ from tests.diagnose.lab_scenario import Scenario, clock, on_stage
 from tests.diagnose.lab_scenarios import SCENARIOS
 from tests.diagnose.lab_stage import Lab, Stage
 
-DEADLINE = 8.0  # seconds for a diagnosis
 PATIENCE = 30.0  # seconds for a pull that is to succeed
 IMPATIENCE = 2.0  # … for one that is to fail
 AT_ONCE = 3  # laboratories
@@ -94,10 +93,9 @@ def see(lab: Lab, scenario: Scenario) -> Seen:
 
 def _see(lab: Lab, scenario: Scenario) -> Seen:
     with on_stage(lab, scenario) as (stage, client):
-        options = ("--deadline", str(DEADLINE))
         running = (
-            client.diagnose(scenario.image, *options, LANGUAGE="zh"),  # as the book shows it
-            client.diagnose(scenario.image, *options, "--json", "--unmasked"),
+            client.diagnose(scenario.image, LANGUAGE="zh"),  # as the book shows it
+            client.diagnose(scenario.image, "--json", "--unmasked"),
             client.pull(scenario.image, PATIENCE if scenario.pulls else IMPATIENCE),
         )
         text, values, pull = (Done.of(program) for program in running)
