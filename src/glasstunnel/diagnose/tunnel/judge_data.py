@@ -33,7 +33,7 @@ def peer(evidence: Evidence, peer: Peer) -> Iterator[Finding]:
     finding = (
         _arrivals(evidence, peer)
         or _ways(evidence, peer)
-        or _allowed(evidence, peer)
+        or _allowed(peer)
         or _echoes(evidence, peer)
         or _large(evidence, peer)
     )
@@ -73,7 +73,7 @@ def _is_taken(evidence: Evidence, way: Way) -> bool:
     return targets.is_through(way.destination, [network for network, _ in evidence.local.networks])
 
 
-def _allowed(evidence: Evidence, peer: Peer) -> Finding | None:
+def _allowed(peer: Peer) -> Finding | None:
     """Our device has dropped what came from the peer for its source."""
     count = peer.after.drops.get("wrong_source", 0)
     if not count or not (peer.grown("wrong_source") or not _answered(peer)):
