@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tests.diagnose.lab_runs import Seen, see_all
+from tests.diagnose.lab_scenarios import SCENARIOS
 from tests.diagnose.lab_stage import PROGRAMS
 
 
@@ -18,4 +19,5 @@ def seen(request: pytest.FixtureRequest) -> dict[str, Seen]:
     if os.geteuid() or not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         pytest.skip("needs root and /dev/net/tun")
     chosen = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    return see_all(sorted({params["scenario"] for params in chosen if "scenario" in params}))
+    names = {params["scenario"] for params in chosen if "scenario" in params}
+    return see_all(sorted(names & SCENARIOS.keys()))  # the diagnosis of tunnels has scenarios too

@@ -17,7 +17,7 @@ from tests.diagnose.lab_stage import Lab
 
 def fetch(name: str) -> None:
     """Have what the scenario unpacks, before it is played where there is no network to fetch it."""
-    if SCENARIOS[name].link_resolver:
+    if name in SCENARIOS and SCENARIOS[name].link_resolver:
         lab_unpacked.resolved()
 
 
