@@ -31,6 +31,10 @@ AT_ONCE = 3  # laboratories
 BEAT, STANDSTILL = 0.05, 0.5  # seconds: between looks at the clock, and how much later one may be
 TRIES = 4
 VERIFY = "systemd-analyze verify docker.service"
+_NETWORK = (  # not IPv6's own addresses, which come a second later
+    "ip -4 -o address; ip -4 route show table all; ip -6 route show default; ip rule; ip -6 rule; "
+    "nft list ruleset; cat /proc/sys/net/ipv4/conf/*/*"
+)
 _SPOILT = f"sed -i.kept s/Environment=/Environmnt=/ {{0}}; {VERIFY}; mv {{0}}.kept {{0}}"
 
 
@@ -41,6 +45,7 @@ class Seen:
     text: Done
     values: Done
     pull: Done
+    untouched: bool  # whether the diagnosis left the machine as it was
     mended: dict[str, Done] = field(default_factory=dict)
     verified: dict[str, Done] = field(default_factory=dict)  # systemd-analyze on the daemon's unit
     refused: dict[str, Done] = field(default_factory=dict)  # the same with a word misspelt
@@ -93,17 +98,23 @@ def see(lab: Lab, scenario: Scenario) -> Seen:
 
 def _see(lab: Lab, scenario: Scenario) -> Seen:
     with on_stage(lab, scenario) as (stage, client):
+        before = _state(client)
         running = (
             client.diagnose(scenario.image, LANGUAGE="zh"),  # as the book shows it
             client.diagnose(scenario.image, "--json", "--unmasked"),
             client.pull(scenario.image, PATIENCE if scenario.pulls else IMPATIENCE),
         )
         text, values, pull = (Done.of(program) for program in running)
-        seen = Seen(text, values, pull)
+        seen = Seen(text, values, pull, _state(client) == before)
         for remedy in seen.remedies.values():
             if remedy["commands"] and remedy["code"] not in _BEYOND:
                 _mend(seen, remedy, scenario, stage, client)
         return seen
+
+
+def _state(client: Client) -> tuple[dict[str, str], str]:
+    """What a command could change of the client: its files and its network."""
+    return client.files(), client.run("sh", "-ec", _NETWORK).out
 
 
 _BEYOND = {"log-in", "network", "authority"}

@@ -93,6 +93,11 @@ def test_the_verdict_rests_on_its_evidence(seen: dict[str, Seen], scenario: str)
         assert any(part in text for text in texts), f"{code}: expected {part!r} in {texts} of {facts}"
 
 
+@every_scenario
+def test_the_diagnosis_changes_nothing_on_the_machine(seen: dict[str, Seen], scenario: str) -> None:
+    assert seen[scenario].untouched
+
+
 @pytest.mark.parametrize("scenario", [name for name, it in SCENARIOS.items() if it.link_resolver])
 def test_what_systemd_resolved_says_of_itself_is_in_the_report(seen: dict[str, Seen], scenario: str) -> None:
     machine, asked = seen[scenario].report["layers"]["machine"], SCENARIOS[scenario].link_resolver
