@@ -95,6 +95,7 @@ def is_debian_on_amd64() -> bool:
 IP = Need("iproute2", programs=("ip",))
 ETHTOOL = Need("ethtool", programs=("ethtool",))
 PING = Need("iputils-ping", programs=("ping",))
+SYSCTL = Need("procps", programs=("sysctl",))
 UNSHARE = Need("util-linux", programs=("unshare",))
 WG = Need("wireguard-tools", programs=("wg",))
 PEERS = (
@@ -218,6 +219,7 @@ TIERS = (
             IP,
             ETHTOOL,
             PING,
+            SYSCTL,
             UNSHARE,
             *PEERS,
             Need("iperf3", programs=("iperf3",)),
@@ -245,7 +247,7 @@ TIERS = (
         "the Python blocks and console sessions of the pages",
         (parallel("docs"),),
         (
-            *(IP, PING, UNSHARE, MAKE, *PEERS, TSHARK, *LABORATORY),
+            *(IP, PING, SYSCTL, UNSHARE, MAKE, *PEERS, TSHARK, *LABORATORY),
             Need("bind9-dnsutils", programs=("dig",)),
             Need("curl", programs=("curl",)),
             Need("openssl", programs=("openssl",)),
