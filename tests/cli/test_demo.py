@@ -125,7 +125,7 @@ def tun_for_root_only() -> Iterator[None]:
 def demo_of_nobody(*before: str) -> subprocess.CompletedProcess[str]:
     """Run the demo as an ordinary user, who may not be able to read the installation: all is loaded first."""
     steps = [
-        "import ctypes, encodings.idna, os, sys, json",
+        "import ctypes, cryptography.hazmat.backends.openssl.backend, encodings.idna, json, os, sys",
         "from glasstunnel.cli import demo, main",
         "os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)",
         "ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)",  # PR_SET_DUMPABLE, as after the exec of an ordinary program
