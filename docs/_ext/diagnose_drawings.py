@@ -134,7 +134,7 @@ def layers() -> Drawing:
     """Each host with its layers, in the order in which the daemon comes to them."""
     parts: list[str] = []
     told: list[str] = []
-    wide = (WIDTH - 12 * 3) / 4
+    wide = (WIDTH - 1 - 12 * 3) / 4  # half of a line is beyond the edge
     for number, (role, name, steps) in enumerate(HOSTS):
         top = number * STEP
         parts.append(text(0, top + 14, f"{number + 1}. {role}", "node", "start"))

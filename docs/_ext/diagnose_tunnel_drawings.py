@@ -82,24 +82,25 @@ BRANCHES = (
     ),
 )
 ROW, GAP, INDENT, SEEN, LOOK = 30.0, 8.0, 14.0, 124.0, 160.0
+EDGE = WIDTH - 1  # half of a line is beyond it
 
 
 def ways() -> Drawing:
     """The questions, each with its answers below."""
-    parts = [*box(1, 1, WIDTH - 2, FIRST, "new")]
+    parts = [*box(1, 1, EDGE - 1, FIRST, "new")]
     told = [FIRST]
     y = ROW + GAP + 1
     for branch in BRANCHES:
         top = y
         parts.append(text(INDENT, y + 20, branch.answer, "note", "start"))
-        parts += box(SEEN, y, WIDTH - SEEN, branch.question, "new")
+        parts += box(SEEN, y, EDGE - SEEN, branch.question, "new")
         told.append(f"{branch.answer}：{branch.question}")
         y += ROW + GAP
         for leaf in branch.leaves:
             parts.append(text(SEEN, y + 20, leaf.seen, "label", "end"))
             parts.append(line(SEEN + 8, y + ROW / 2, LOOK - 9, y + ROW / 2, "arrow"))
             parts.append(head(LOOK - 2, y + ROW / 2, 0, "head"))
-            parts += box(LOOK, y, WIDTH - LOOK, leaf.look, "full")
+            parts += box(LOOK, y, EDGE - LOOK, leaf.look, "full")
             told.append(f"{leaf.seen}，查{leaf.look}。")
             y += ROW + GAP
         parts.append(line(3, top - GAP, 3, y - GAP, "line"))

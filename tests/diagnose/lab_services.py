@@ -52,7 +52,7 @@ def start(unit: str) -> None:
     while unit in SPEAKS and subprocess.run(SPEAKS[unit], capture_output=True, check=False).returncode:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{unit} is not on the bus")
-        time.sleep(0.01)
+        time.sleep(0.01)  # the bus is asked again: it calls nobody
 
 
 def stop(unit: str) -> None:

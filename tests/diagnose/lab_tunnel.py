@@ -254,7 +254,7 @@ def perform(plays: Iterable[tuple[Play, Iterable[str]]], directory: Path) -> dic
         with ExitStack() as stack:
             try:
                 seen.update(zip(names, play(Stage(folder, stack)), strict=True))
-            except Exception as error:
+            except Exception as error:  # each test of this play raises it again
                 seen |= {name: error for name in names if name not in seen}
         return seen
 

@@ -1,20 +1,20 @@
-"""The page of recorded reports: every one is shown, and the table says what the laboratory's tests assert."""
+"""The pages of recorded reports: each report is shown, and the tables say what the tests assert."""
 
 import re
+from pathlib import Path
 
+import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 
 from folds import Unprinted
+from tests.diagnose import lab_tunnel_plays
 from tests.diagnose.lab_reports import FOLDER
 from tests.diagnose.lab_scenarios import SCENARIOS
 from tests.docs.pages import DOCS, Block, read
 
-PAGE = DOCS / "diagnose" / "reports.md"
-ROW = re.compile(
-    r"^\| [^|]+ \| \[`(?P<name>[\w-]+)`\]\(#report-(?P<target>[\w-]+)\) \| (?P<rest>.*) \|$", re.MULTILINE
-)
-SURE = {"certain": "确定", "likely": "很可能"}
+FOLDS = {"reports": 4, "tunnel-reports": 3}  # the pages, and how many reports are open there, as they say
+SURE = {"certain": "确定", "likely": "很可能", "possible": "有可能"}
 PROXY = ("proxy-drop-in", "proxy-shell")
 MENDS: dict[tuple[str, ...], str] = {
     (): "不用修",
@@ -39,40 +39,69 @@ MENDS: dict[tuple[str, ...], str] = {
 """The remedies of a scenario in the table's words."""
 
 
-def reports() -> list[tuple[str, Block]]:
-    """The folds of the page, each with what it includes."""
+pages = pytest.mark.parametrize("page", FOLDS)
+
+
+def path(page: str) -> Path:
+    """Where it is."""
+    return DOCS / "diagnose" / f"{page}.md"
+
+
+def part(page: str) -> str:
+    """The folder of its reports below that of all, and what its targets have in common."""
+    return page.removesuffix("reports").removesuffix("-")
+
+
+def reports(page: str) -> list[tuple[str, Block]]:
+    """The folds of the page, each with the report that it includes."""
     found = []
-    for fold in read(PAGE).blocks:
+    for fold in read(path(page)).blocks:
         if fold.directive == "admonition":
             (name,) = re.findall(r"\{literalinclude\} reports/(.*)\.txt", fold.content)
-            found.append((name, fold))
+            found.append((name.removeprefix(f"{part(page)}/"), fold))
     return found
 
 
-def test_every_recorded_report_is_shown_once_under_its_name() -> None:
-    names = [name for name, _ in reports()]
-    assert sorted(names) == sorted(file.stem for file in FOLDER.glob("*.txt"))
-    for name, fold in reports():
+def rows(page: str) -> dict[str, str]:
+    """What the table says of each scenario; the page has their reports in the same order."""
+    prefix = f"{part(page)}-".lstrip("-")
+    row = re.compile(rf"^\| [^|]+ \| \[`([\w-]+)`\]\(#report-{prefix}([\w-]+)\) \| (.*) \|$", re.MULTILINE)
+    found = row.findall(path(page).read_text("utf-8"))
+    assert [name for name, _, _ in found] == [target for _, target, _ in found]
+    assert [name for name, _, _ in found] == [name for name, _ in reports(page)]
+    return {name: rest for name, _, rest in found}
+
+
+@pages
+def test_every_recorded_report_is_shown_once_under_its_name(page: str) -> None:
+    names = [name for name, _ in reports(page)]
+    assert sorted(names) == sorted(file.stem for file in (FOLDER / part(page)).glob("*.txt"))
+    prefix = f"{part(page)}-".lstrip("-")
+    for name, fold in reports(page):
         assert fold.argument == f"报告：`{name}`"
-        assert f"\n(report-{name})=\n`{name}`：" in PAGE.read_text("utf-8")
+        assert f"\n(report-{prefix}{name})=\n`{name}`：" in path(page).read_text("utf-8")
 
 
-def test_reports_are_folded_or_open_and_their_lines_are_not_searched() -> None:
-    assert {fold.options["class"] for _, fold in reports()} == {"no-search"}
-    opened = [name for name, fold in reports() if fold.options["collapsible"] == "open"]
-    assert len(opened) == 4  # as the page says
-    assert {fold.options["collapsible"] for _, fold in reports()} == {"open", "closed"}
+@pages
+def test_reports_are_folded_or_open_and_their_lines_are_not_searched(page: str) -> None:
+    assert {fold.options["class"] for _, fold in reports(page)} == {"no-search"}
+    folds = [fold.options["collapsible"] for _, fold in reports(page)]
+    assert folds.count("open") == FOLDS[page]
+    assert set(folds) == {"open", "closed"}
 
 
 def test_the_table_says_of_each_scenario_what_its_tests_assert() -> None:
-    rows = [(row["name"], row["target"], row["rest"]) for row in ROW.finditer(PAGE.read_text("utf-8"))]
-    assert (
-        [name for name, _, _ in rows] == [target for _, target, _ in rows] == [name for name, _ in reports()]
-    )
-    for name, _, rest in rows:
+    for name, rest in rows("reports").items():
         it = SCENARIOS[name]
         cause = f"`{it.cause}`" + (f"，因为 `{it.why}`" if it.why else "")
         assert rest == f"{cause} | {SURE[it.confidence]} | {MENDS[it.remedies]}", name
+
+
+def test_the_table_says_of_each_tunnel_what_its_play_asserts() -> None:
+    for name, rest in rows("tunnel-reports").items():
+        it = lab_tunnel_plays.SCENARIOS[name]
+        mended = f"`{it.mended}`" if it.mended else "–"
+        assert rest == f"`{it.cause}` | {SURE[it.confidence]} | {mended}", name
 
 
 def test_what_is_folded_away_is_not_printed() -> None:

@@ -25,7 +25,7 @@ class Say(Protocol):
     def __call__(self, step: str, seconds: int = 0) -> None: ...
 
 
-_POLL = 0.2  # seconds between two looks at a device
+_POLL = 0.2  # seconds between two looks at a device, which tells nothing unasked
 _SMALL = 64  # bytes
 _SPARE, _TIMES = 0.2, 4  # seconds, and round trips, until a packet is taken for lost where one was answered
 

@@ -42,9 +42,8 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
     name = files.interface_name(file) if file else check_name(subject)
     device = _device(name, config is not None)
     kind = device.kind if device else Kind.FILE
-    is_path = "/" in subject or subject.endswith(".conf")
     path = str(file.absolute()) if file else ""
-    evidence = Evidence(name, kind, path if is_path else subject, path, time.time())
+    evidence = Evidence(name, kind, path if _is_path(subject) else subject, path, time.time())
     _identify(evidence, device, config, options.peer)
     evidence.interface = machine.interface(name)
     evidence.local = machine.local(name, (file,) if file else ())
@@ -83,11 +82,15 @@ def examine(subject: str, options: Options, say: Say) -> Evidence:
     return evidence
 
 
+def _is_path(subject: str) -> bool:
+    return "/" in subject or subject.endswith(".conf")
+
+
 def _configuration(subject: str) -> tuple[Path | None, Config | None]:
     try:
         file = files.find(subject)
     except (ConfigError, PermissionError):  # the folder of configurations is closed to others
-        if "/" in subject or subject.endswith(".conf"):
+        if _is_path(subject):
             raise
         return None, None
     return file, files.load(file)

@@ -13,7 +13,7 @@ from glasstunnel.diagnose.tunnel.probe import packets
 from glasstunnel.diagnose.tunnel.probe.device import Device
 from glasstunnel.wireguard.parameters import Parameters
 
-_POLL = 0.05  # seconds between two looks at a device
+_POLL = 0.05  # seconds between two looks at a device, which tells nothing unasked
 _WRONG_KEY = ("unknown_peer", "wrong_mac1")  # drops that the verdict asks for
 _ABOUT_KEYS = {*_WRONG_KEY, "bad_handshake", "old_timestamp"}
 REKEY_TIMEOUT = Parameters().rekey_timeout
