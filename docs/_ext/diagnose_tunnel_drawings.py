@@ -105,7 +105,7 @@ def ways() -> Drawing:
             y += ROW + GAP
         parts.append(line(3, top - GAP, 3, y - GAP, "line"))
         y += GAP
-    return Drawing(y - 2 * GAP, parts, " ".join(told))
+    return Drawing(y - 2 * GAP + 1, parts, " ".join(told))
 
 
 def box(x: float, y: float, wide: float, words: str, kind: str) -> list[str]:
